@@ -1,0 +1,22 @@
+// Chance: the seam for randomness. Programs hand in system_chance(); the simulation hands in one seed.
+#pragma once
+
+#include <cstdint>
+
+namespace skerry {
+
+class Chance {
+ public:
+  virtual ~Chance() = default;
+  virtual std::uint64_t next() = 0;  // 64 uniform bits
+
+  // Uniform in [0, below); below > 0.
+  std::uint64_t below(std::uint64_t below) {
+    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * below) >> 64);
+  }
+  bool one_in(std::uint64_t n) { return below(n) == 0; }
+};
+
+Chance& system_chance();  // from the kernel; any thread
+
+}  // namespace skerry

@@ -1,0 +1,84 @@
+// Loop: the seam for the network and for deferred work. Asio runs the real one; the simulation runs its own.
+//
+// One thread runs a loop, and everything made from it lives on that thread; only post() may be called from others.
+// A connection tells its owner what happens through a ConnectionHandler; the owner destroys the Connection to be rid of
+// it at any time, also from inside a handler call, and hears nothing afterwards.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+
+namespace skerry {
+
+struct Address {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 0;  // 0: the system chooses
+
+  std::string text() const;
+};
+
+class ConnectionHandler {
+ public:
+  virtual ~ConnectionHandler() = default;
+  virtual void on_bytes(Bytes bytes) = 0;  // valid for the call
+  virtual void on_closed(const Error& why) = 0;  // by the other side or a fault, never by close(); the last call
+  virtual void on_drained() {}  // unsent() has fallen to zero after it was not
+};
+
+class Connection {
+ public:
+  virtual ~Connection() = default;  // closes at once, unsent bytes are lost
+  // Takes a copy. Bytes leave at the end of the loop's turn, so many small sends are one write.
+  virtual void send(Bytes bytes) = 0;
+  virtual std::size_t unsent() const = 0;  // bytes taken by send() and not yet by the kernel
+  virtual void read_more(bool on) = 0;     // off: push back, the peer's bytes wait in the socket
+  virtual void close() = 0;                // after what was sent has left, or 5 s; the handler hears no more
+  virtual const Address& peer() const = 0;
+};
+
+class Listener {
+ public:
+  virtual ~Listener() = default;  // stops listening
+  virtual std::uint16_t port() const = 0;
+};
+
+class Timer {
+ public:
+  virtual ~Timer() = default;  // cancels
+};
+
+class Loop {
+ public:
+  // Gives each connection its handler, which must outlive it.
+  using Accept = std::function<void(std::unique_ptr<Connection>)>;
+  using Connected = std::function<void(Result<std::unique_ptr<Connection>>)>;
+
+  virtual ~Loop() = default;
+  virtual void post(std::function<void()> work) = 0;  // any thread
+  virtual void at_turn_end(std::function<void()> work) = 0;  // once, before sent bytes leave; loop thread only
+  [[nodiscard]] virtual std::unique_ptr<Timer> after(std::chrono::nanoseconds delay, std::function<void()> work) = 0;
+  // Code::busy when the port is taken: `what` says so and names what to set.
+  virtual Result<std::unique_ptr<Listener>> listen(const Address& address, Accept accept) = 0;
+  virtual void connect(const Address& address, Connected connected) = 0;
+  virtual void start(Connection& connection, ConnectionHandler& handler) = 0;  // begin to read
+  virtual Clock& clock() = 0;
+};
+
+// A loop on real sockets. run() returns after stop(), which any thread may call.
+class NetLoop : public Loop {
+ public:
+  virtual void run() = 0;
+  virtual void stop() = 0;
+};
+
+std::unique_ptr<NetLoop> make_net_loop(Clock& clock);
+
+}  // namespace skerry

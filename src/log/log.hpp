@@ -1,0 +1,163 @@
+// The durable log: what is acknowledged is on disk, and all rooms read it. Bytes: docs/format/log.md.
+//
+// append() numbers records and keeps them in memory, where inside readers see them at once; commit() writes all that
+// waits as one checksummed batch and syncs once. No acknowledgement, command, alert or position may leave the program
+// before committed_end() > its position. append() of several records puts them into the same batch: after a cut either
+// all are there or none. A failed commit is final: the log refuses from then on (Code::io), and readers keep what was
+// committed.
+//
+// Threads: any may append and read; one at a time commits (Committer, or the simulation). No lock is held across I/O
+// of another thread. Chunks hold their bytes by themselves and may outlive later appends, commits and sealing.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/files.hpp"
+#include "base/metrics.hpp"
+#include "base/result.hpp"
+#include "record/record.hpp"
+
+namespace skerry::log {
+
+using record::Class;
+using record::ClassMask;
+using record::Offset;
+using record::Position;
+using record::Record;
+using record::RecordView;
+
+// When a commit begins (research: a commit costs CPU and flash by itself, whatever its size).
+enum class Profile : std::uint8_t {
+  balanced,  // readings wait up to window_max once arrivals pass window_above_per_second; commits fill 4 KiB pages
+  fast,      // nothing waits for company
+};
+
+// How long the records of an append may wait for company.
+enum class Urgency : std::uint8_t {
+  by_class,  // critical: not at all; others as the profile says
+  now,       // somebody waits at an HTTP request
+};
+
+struct Options {
+  Profile profile = Profile::balanced;
+  std::chrono::microseconds window_max{20'000};
+  double window_above_per_second = 50;
+  std::uint64_t segment_bytes = 16 * MiB;   // one journal file, prewritten, used again and again
+  std::uint64_t tail_bytes_max = 4 * MiB;   // newest records kept in memory for readers
+  std::uint64_t waiting_bytes_max = 8 * MiB;  // appended and not yet committed; beyond it append() says Code::busy
+};
+
+// Some records in order of position, and the position to read on from. Empty at the end of the log.
+class Chunk {
+ public:
+  Chunk() = default;
+  Chunk(std::shared_ptr<const void> owner, std::vector<RecordView> records, Position next)
+      : owner_(std::move(owner)), records_(std::move(records)), next_(next) {}
+
+  std::span<const RecordView> records() const { return records_; }
+  bool empty() const { return records_.empty(); }
+  Position next() const { return next_; }
+
+ private:
+  std::shared_ptr<const void> owner_;
+  std::vector<RecordView> records_;
+  Position next_{};
+};
+
+struct ReadOptions {
+  ClassMask classes = record::all_classes;
+  bool committed_only = false;
+  std::uint64_t bytes_max = 256 * KiB;  // at least one record is given, however long
+};
+
+// A stretch of stored records which a query may skip or read whole. Latest bounds include it.
+struct Extent {
+  std::uint64_t id = 0;
+  ClassMask classes = 0;
+  Position first;
+  Position end;
+  EventTime earliest{};
+  EventTime latest{};
+  bool bounds_known = false;  // false for the journal's newest part: it may hold any event time
+};
+
+struct Stats {
+  std::array<Offset, record::class_count> ends{};  // next offset of each class
+  std::uint64_t commits = 0;
+  std::uint64_t journal_bytes = 0;
+  std::uint64_t block_bytes = 0;
+  std::uint64_t records_damaged = 0;
+  bool failed = false;
+};
+
+// What open() found.
+struct Recovery {
+  std::uint64_t torn_bytes = 0;     // an unfinished batch at the end, never acknowledged
+  std::uint64_t damaged_records = 0;
+  std::string told;  // one sentence for the operator
+};
+
+class Log {
+ public:
+  // Makes `dir` when missing, takes its lock, reads only the tail, and syncs what it recovered before it returns.
+  // Code::busy: another process has it. Code::unsupported: a newer format.
+  static Result<std::unique_ptr<Log>> open(Files& files, Clock& clock, std::string_view dir, const Options& options,
+                                           metrics::Registry& metrics);
+  virtual ~Log() = default;
+
+  // The position of the first; the others follow without a hole. Code::busy: too much waits, push back.
+  virtual Result<Position> append(std::span<const Record> records, Urgency urgency = Urgency::by_class) = 0;
+  Result<Position> append(const Record& record, Urgency urgency = Urgency::by_class) {
+    return append(std::span(&record, 1), urgency);
+  }
+
+  // When the next commit should begin; nothing when nothing waits.
+  virtual std::optional<Mono> commit_due() const = 0;
+  virtual Result<> commit() = 0;
+
+  virtual Position begin() const = 0;  // the oldest record still there
+  virtual Position end() const = 0;    // one past the newest appended
+  virtual Position committed_end() const = 0;
+
+  // From `from` on (from begin() when that is later). Code::damaged names the bad place; read on from its `where`
+  // is never needed: a damaged stretch is left out and counted, and shows as a hole in positions.
+  virtual Result<Chunk> read(Position from, const ReadOptions& options = {}) const = 0;
+
+  // Extents that may hold records of `device` (any when empty) with event time in [from, to), in order of position.
+  virtual std::vector<Extent> extents(std::string_view device, EventTime from, EventTime to,
+                                      ClassMask classes) const = 0;
+  virtual Result<Chunk> read_extent(const Extent& extent, std::string_view device) const = 0;
+
+  // `wake` is called after each append (committed = false) or each commit (true), on the thread that did it: it must
+  // only note and return. Cancelled when the returned handle goes.
+  using Wake = std::function<void()>;
+  virtual std::shared_ptr<void> on_append(Wake wake) = 0;
+  virtual std::shared_ptr<void> on_commit(Wake wake) = 0;
+
+  // Turns sealed segments into blocks and frees them for use again: background work, one step a call.
+  // True when there may be more to do.
+  virtual Result<bool> tidy() = 0;
+
+  virtual const Recovery& recovery() const = 0;
+  virtual Stats stats() const = 0;
+  // A number drawn when this folder was made; part of every record's name outside.
+  virtual std::uint64_t epoch() const = 0;
+};
+
+// A thread that commits when the log says so, until it is destroyed (which commits what waits).
+class Committer {
+ public:
+  virtual ~Committer() = default;
+};
+std::unique_ptr<Committer> start_committer(Log& log);
+
+}  // namespace skerry::log
