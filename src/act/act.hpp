@@ -125,13 +125,13 @@ class Tracker : public log::Follower {
   virtual Result<std::string> alert(std::string_view id) const = 0;
   virtual Result<std::string> command(std::string_view id) const = 0;
 
-  // Changes with id > after in order, at most `max`, from the newest changes_kept. Nothing new appears later behind
-  // the last id given, so a reader goes on from there. Nothing for `after`: only where to go on from, in `last`.
+  // Changes with id >= from in order, at most `max`, of the newest changes_kept; go on from `next`. Nothing new appears
+  // later before `next`. Without `from`: no items, only where to go on from to hear what comes.
   struct Changes {
     std::vector<Change> items;
-    record::Position last;
+    record::Position next;
   };
-  virtual Changes changes(std::optional<record::Position> after, std::size_t max) const = 0;
+  virtual Changes changes(std::optional<record::Position> from, std::size_t max) const = 0;
 
   virtual Counts counts() const = 0;
 };

@@ -9,8 +9,8 @@
 namespace skerry::act {
 
 inline constexpr std::size_t alerts_kept = 4'096;     // newest in memory; older ones are read from the log
-inline constexpr std::size_t commands_kept = 4'096;   // newest in memory, and every one that is still open
-inline constexpr std::size_t commands_open_max = 100'000;  // beyond it issue() says Code::full
+inline constexpr std::size_t commands_kept = 4'096;   // newest in memory, and every one whose not-after has not passed
+inline constexpr std::size_t commands_open_max = 100'000;  // waiting for the device or not-after; beyond it issue() says Code::full
 inline constexpr std::chrono::seconds ttl_default{30};     // DESIGN.md, promise 4
 inline constexpr std::chrono::hours ttl_max{24};
 inline constexpr std::chrono::milliseconds grace{500};  // a PUBCOMP on its way when the not-after passes still counts
