@@ -42,11 +42,8 @@ std::string as_json(Level level, std::string_view room, std::string_view event, 
   line["event"] = event;
   for (const auto& field : fields) {
     auto& value = line[std::string(field.key)];
-    if (field.is_number) {
-      value = nlohmann::json::parse(field.value, nullptr, false);
-    } else {
-      value = field.value;
-    }
+    if (field.is_number) value = nlohmann::ordered_json::parse(field.value, nullptr, false);
+    if (!field.is_number || value.is_discarded()) value = field.value;  // JSON has no nan and no inf
   }
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
