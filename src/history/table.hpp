@@ -1,0 +1,52 @@
+// The table of devices: what was last heard of each. One thread at a time; History holds the lock.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "history/history.hpp"
+
+namespace skerry::history {
+
+// What kind of message a topic carries, and of which device.
+enum class Topic : std::uint8_t { reading, status, acknowledgement, other };
+Topic topic_of(std::string_view topic);
+
+class Table {
+ public:
+  struct Row {
+    Wall first_seen{};
+    Wall last_seen{};
+    std::uint64_t readings = 0;
+    record::Position last_position;  // of the last reading; only where readings > 0
+    record::Offset last_offset;
+    Wall last_received{};
+    std::string payload;             // of the last reading; empty and `long_payload`: read it from the log
+    bool long_payload = false;
+    std::string status;
+    bool has_status = false;
+  };
+  using Rows = std::map<std::string, Row, std::less<>>;
+
+  explicit Table(const Options& options) : options_(options) {}
+
+  // False: the record is of a device that has no room in the table.
+  bool take(const record::RecordView& r);
+  const Rows& rows() const { return rows_; }
+  const Counts& counts() const { return counts_; }
+
+  void encode(Buffer& to) const;
+  Result<> decode(Bytes from);
+
+ private:
+  Row* row_of(std::string_view device, Wall at);
+
+  Options options_;
+  Rows rows_;
+  Counts counts_;
+};
+
+inline constexpr std::uint32_t table_version = 1;
+
+}  // namespace skerry::history
