@@ -14,7 +14,9 @@ inline constexpr std::size_t commands_open_max = 100'000;  // waiting for the de
 inline constexpr std::chrono::seconds ttl_default{30};     // DESIGN.md, promise 4
 inline constexpr std::chrono::hours ttl_max{24};
 inline constexpr std::chrono::milliseconds grace{500};  // a PUBCOMP on its way when the not-after passes still counts
-inline constexpr std::size_t payload_bytes_max = 64 * KiB;  // of an alert, a command or an acknowledgement
+inline constexpr std::size_t payload_bytes_max = 64 * KiB;  // of a command, an acknowledgement, a delivery or a fate
+inline constexpr std::size_t alert_bytes_max = 1 * MiB;     // of an alert: it carries its reading
+inline constexpr std::size_t kept_bytes_max = 8 * MiB;      // of the alerts in memory; of the commands as much again
 inline constexpr std::size_t nesting_max = 32;              // levels of { and [ in one of them
 inline constexpr std::size_t name_bytes_max = 128;          // of a command's name and of an id
 inline constexpr std::size_t text_bytes_max = 1'024;        // of a reason and of a detail
@@ -27,6 +29,7 @@ inline constexpr std::size_t checkpoint_records = 1'000'000;  // … or so many 
 inline constexpr std::size_t pending_max = 100'000;  // acknowledgements held until what was written before is read
 
 static_assert(commands_open_max >= commands_kept);
+static_assert(kept_bytes_max >= 2 * alert_bytes_max);
 static_assert(page_items_default <= page_items_max);
 
 }  // namespace skerry::act

@@ -14,8 +14,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Read<Json> parse_object(Bytes payload) {
-  if (payload.size() > payload_bytes_max) return std::unexpected(Reject::too_long);
+Read<Json> parse_object(Bytes payload, std::size_t bytes_max = payload_bytes_max) {
+  if (payload.size() > bytes_max) return std::unexpected(Reject::too_long);
   const auto text = as_text(payload);
   if (too_deep(text)) return std::unexpected(Reject::too_long);
   auto json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -97,7 +97,7 @@ bool too_deep(std::string_view json) {
 }
 
 Read<AlertFields> read_alert(Bytes payload) {
-  const auto json = parse_object(payload);
+  const auto json = parse_object(payload, alert_bytes_max);
   if (!json) return std::unexpected(json.error());
   auto id = id_of(*json, "alert_id");
   auto device = text_of(*json, "device_id", name_bytes_max);
@@ -194,7 +194,8 @@ std::string write_compensation(const CompensationFields& fields) {
   add(text, "reason", "compensation");
   add(text, "timestamp", format_rfc3339(fields.at));
   add(text, "not_after", format_rfc3339(fields.not_after));
-  add(text, "alert_id", fields.alert_id);
+  if (fields.alert_id.empty()) text += ",\"alert_id\":null";
+  else add(text, "alert_id", fields.alert_id);
   add(text, "compensates", fields.failed_id);
   if (const auto params = json.find("params"); params != json.end()) text += ",\"params\":" + dump(*params);
   return text + "}";
