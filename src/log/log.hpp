@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/chance.hpp"
 #include "base/clock.hpp"
 #include "base/files.hpp"
 #include "base/metrics.hpp"
@@ -54,6 +55,7 @@ struct Options {
   std::uint64_t segment_bytes = 16 * MiB;   // one journal file, prewritten, used again and again
   std::uint64_t tail_bytes_max = 4 * MiB;   // newest records kept in memory for readers
   std::uint64_t waiting_bytes_max = 8 * MiB;  // appended and not yet committed; beyond it append() says Code::busy
+  Chance* chance = nullptr;  // draws the epoch and the segments' salts; the system's when null
 };
 
 // Some records in order of position, and the position to read on from. Empty at the end of the log.
@@ -91,11 +93,12 @@ struct Extent {
 };
 
 struct Stats {
-  std::array<Offset, record::class_count> ends{};  // next offset of each class
+  std::array<Offset, record::class_count> ends{};            // next offset of each class
+  std::array<Offset, record::class_count> committed_ends{};  // and of what is committed
   std::uint64_t commits = 0;
   std::uint64_t journal_bytes = 0;
   std::uint64_t block_bytes = 0;
-  std::uint64_t records_damaged = 0;
+  std::uint64_t records_damaged = 0;  // found gone since open()
   bool failed = false;
 };
 
@@ -114,7 +117,8 @@ class Log {
                                            metrics::Registry& metrics);
   virtual ~Log() = default;
 
-  // The position of the first; the others follow without a hole. Code::busy: too much waits, push back.
+  // The position of the first; the others follow without a hole. Code::busy: too much waits, push back. Code::full:
+  // more than one batch can hold. Code::io: the log has failed.
   virtual Result<Position> append(std::span<const Record> records, Urgency urgency = Urgency::by_class) = 0;
   Result<Position> append(const Record& record, Urgency urgency = Urgency::by_class) {
     return append(std::span(&record, 1), urgency);
@@ -122,6 +126,8 @@ class Log {
 
   // When the next commit should begin; nothing when nothing waits.
   virtual std::optional<Mono> commit_due() const = 0;
+  // Code::full: there was no room for another segment; nothing was written, what waits still waits, and commit_due()
+  // says when to try again. Code::io: final; what was not committed is gone, end() is committed_end() again.
   virtual Result<> commit() = 0;
 
   virtual Position begin() const = 0;  // the oldest record still there
@@ -133,6 +139,7 @@ class Log {
   virtual Result<Chunk> read(Position from, const ReadOptions& options = {}) const = 0;
 
   // Extents that may hold records of `device` (any when empty) with event time in [from, to), in order of position.
+  // Committed records only. A caller still checks each record's device, time and position.
   virtual std::vector<Extent> extents(std::string_view device, EventTime from, EventTime to,
                                       ClassMask classes) const = 0;
   virtual Result<Chunk> read_extent(const Extent& extent, std::string_view device) const = 0;
@@ -142,6 +149,8 @@ class Log {
   using Wake = std::function<void()>;
   virtual std::shared_ptr<void> on_append(Wake wake) = 0;
   virtual std::shared_ptr<void> on_commit(Wake wake) = 0;
+  // `wake` is called when commit_due() has come to be, or has moved to an earlier time: what a committer waits for.
+  virtual std::shared_ptr<void> on_due(Wake wake) = 0;
 
   // Turns sealed segments into blocks and frees them for use again: background work, one step a call.
   // True when there may be more to do.

@@ -1,0 +1,14 @@
+// Where things stand in a block file, for its writer and its reader. docs/format/log.md
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace skerry::log::block {
+
+inline constexpr std::uint32_t header_magic = 0x46424b53;   // "SKBF"
+inline constexpr std::uint32_t trailer_magic = 0x54424b53;  // "SKBT"
+inline constexpr std::size_t header_bytes = 64;
+inline constexpr std::size_t trailer_bytes = 24;
+
+}  // namespace skerry::log::block

@@ -1,0 +1,140 @@
+// Appending, and what the log says about itself.
+#include <algorithm>
+
+#include "log/log_impl.hpp"
+
+namespace skerry::log {
+
+LogImpl::Metrics::Metrics(metrics::Registry& r)
+    : commits(r.counter("skerry_log_commits_total", "Group commits, one sync each.")),
+      commit_seconds(r.histogram("skerry_log_commit_seconds", "From the begin of a commit to its end.")),
+      bytes_written(r.counter("skerry_log_bytes_written_total", "Bytes written to the journal.")),
+      damaged(r.counter("skerry_log_records_damaged_total", "Stored records found gone or unreadable.")),
+      pushed_back(r.counter("skerry_log_appends_pushed_back_total", "Appends refused because too much waited.")),
+      waiting_bytes(r.gauge("skerry_log_waiting_bytes", "Appended and not yet committed.")),
+      journal_bytes(r.gauge("skerry_log_journal_bytes", "Bytes of journal segments in use.")),
+      block_bytes(r.gauge("skerry_log_block_bytes", "Bytes of block files.")),
+      failed(r.gauge("skerry_log_failed", "1 when a write or sync has failed and nothing is acknowledged any more.")) {
+  for (std::size_t c = 0; c < record::class_count; ++c) {
+    appended[c] = &r.counter("skerry_log_appended_total", "Records appended.",
+                             {{"class", std::string(record::name(static_cast<Class>(c)))}});
+  }
+}
+
+LogImpl::LogImpl(Files& files, Clock& clock, std::string_view dir, const Options& options, metrics::Registry& metrics)
+    : files_(files),
+      clock_(clock),
+      dir_(dir),
+      journal_dir_(join_path(dir, "journal")),
+      blocks_dir_(join_path(dir, "blocks")),
+      options_(options),
+      metrics_(metrics),
+      chance_(options.chance != nullptr ? *options.chance : system_chance()),
+      tail_(Mark{}) {
+  options_.segment_bytes = align_up(std::max(options.segment_bytes, segment_bytes_min), page_bytes);
+}
+
+Result<Position> LogImpl::append(std::span<const Record> records, Urgency urgency) {
+  // Encoded before the lock is taken, in memory that the thread keeps.
+  thread_local Buffer bytes;
+  thread_local std::vector<std::uint32_t> sizes;
+  thread_local std::vector<Class> classes;
+  bytes.clear();
+  sizes.clear();
+  classes.clear();
+  bool urgent = urgency == Urgency::now;
+  for (const auto& r : records) {
+    const auto before = bytes.size();
+    record::encode(bytes, r);
+    sizes.push_back(static_cast<std::uint32_t>(bytes.size() - before));
+    classes.push_back(r.cls);
+    urgent = urgent || r.cls == Class::critical;
+    if (bytes.size() > append_bytes_max) {
+      bytes = {};
+      return fail(Code::full, "an append of more than " + std::to_string(append_bytes_max) + " bytes");
+    }
+  }
+  Position first;
+  bool due_moved = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (failed_) return fail(Code::io, "the log has failed: its disk did not take a write");
+    const auto waiting = tail_.waiting_bytes();
+    if (waiting > 0 && waiting + bytes.size() > options_.waiting_bytes_max) {
+      metrics_.pushed_back.add();
+      return fail(Code::busy, "too much waits for the disk; try again after a commit");
+    }
+    first = tail_.next().position;
+    if (records.empty()) return first;
+    if (tail_.add(sizes, classes, bytes, steady_->now())) {
+      auto& batch = *tail_.waiting();
+      batch.begun = clock_.mono();
+      batch.paged = window_is_on(batch.begun);
+      const bool waits = batch.paged && !urgent;
+      const auto due = batch.begun + (waits ? options_.window_max : std::chrono::microseconds{0});
+      due_ = std::max(due, not_before_);
+      due_moved = true;
+    } else if (urgent && due_ && *due_ > std::max(tail_.waiting()->begun, not_before_)) {
+      due_ = std::max(tail_.waiting()->begun, not_before_);
+      due_moved = true;
+    }
+  }
+  for (const auto cls : classes) metrics_.appended[static_cast<std::size_t>(cls)]->add();
+  if (bytes.capacity() > 1 * MiB) bytes = {};
+  if (due_moved) due_wakes_->call();
+  appended_->call();
+  return first;
+}
+
+std::optional<Mono> LogImpl::commit_due() const {
+  const std::scoped_lock lock(mutex_);
+  return due_;
+}
+
+Position LogImpl::begin() const {
+  const auto all = catalogue();
+  return all->empty() ? Position{} : all->front().first;
+}
+
+Position LogImpl::end() const {
+  const std::scoped_lock lock(mutex_);
+  return tail_.next().position;
+}
+
+std::shared_ptr<const Catalogue> LogImpl::catalogue() const {
+  const std::scoped_lock lock(mutex_);
+  return catalogue_;
+}
+
+void LogImpl::change_catalogue(const std::function<void(Catalogue&)>& change) {
+  const std::scoped_lock lock(mutex_);
+  auto next = std::make_shared<Catalogue>(*catalogue_);
+  change(*next);
+  catalogue_ = std::move(next);
+}
+
+Stats LogImpl::stats() const {
+  Stats stats;
+  const std::scoped_lock lock(mutex_);
+  for (std::size_t c = 0; c < record::class_count; ++c) {
+    stats.ends[c] = {tail_.next().offsets[c]};
+    stats.committed_ends[c] = {tail_.committed().offsets[c]};
+  }
+  stats.commits = commits_;
+  for (const auto& stretch : *catalogue_) {
+    if (stretch.segment) stats.journal_bytes += stretch.segment->file_bytes();
+    if (stretch.blocks) stats.block_bytes += stretch.blocks->bytes;
+  }
+  stats.records_damaged = metrics_.damaged.value();
+  stats.failed = failed_;
+  return stats;
+}
+
+Result<std::unique_ptr<Log>> Log::open(Files& files, Clock& clock, std::string_view dir, const Options& options,
+                                       metrics::Registry& metrics) {
+  auto log = std::make_unique<LogImpl>(files, clock, dir, options, metrics);
+  TRY(log->start());
+  return log;
+}
+
+}  // namespace skerry::log

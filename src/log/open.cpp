@@ -1,0 +1,259 @@
+// Opening: finds out what is there, reads only the tail, and makes durable what it recovered before it answers.
+#include <algorithm>
+
+#include "base/logger.hpp"
+#include "log/log_impl.hpp"
+
+namespace skerry::log {
+
+struct LogImpl::Found {
+  struct Bad {
+    SegmentName name;
+    std::uint64_t file_bytes = 0;
+  };
+  std::vector<std::shared_ptr<Segment>> segments;  // with whole headers, in order
+  std::vector<Bad> bad;                            // without
+  std::map<std::uint64_t, BlockSet> sets;          // by first position
+  Mark resume;                                     // what the next batch begins with
+  Wall last{};                                     // append time of the newest record
+  std::optional<Copied> copied;                    // the newest batch, when it may not be on disk for sure
+  std::vector<Hole> holes;
+};
+
+Result<> LogImpl::start() {
+  TRY(files_.make_dirs(dir_));
+  lock_ = TRY(files_.lock(join_path(dir_, "LOCK")));
+  TRY(files_.make_dirs(journal_dir_));
+  TRY(files_.make_dirs(blocks_dir_));
+  pool_ = std::make_unique<SegmentPool>(files_, journal_dir_, options_.segment_bytes);
+  gaps_ = std::make_unique<Gaps>(files_, join_path(dir_, "gaps"));
+  TRY(read_identity());
+  store_ = std::make_unique<BlockStore>(files_, blocks_dir_, epoch_);
+  gaps_->load();
+  Found found;
+  TRY(list_segments(found));
+  TRY(list_blocks(found));
+  TRY(drop_half_made_blocks(found));
+  TRY(recover_tail(found));
+  skip_lost_segments(found);
+  TRY(begin_writing(found));
+  for (const auto& hole : found.holes) note_hole(hole);
+  tell(found);
+  TRY(declare_gaps());
+  measure();
+  return {};
+}
+
+Result<> LogImpl::read_identity() {
+  const auto path = join_path(dir_, "identity");
+  const auto bytes = read_file(files_, path, 4 * KiB);
+  if (!bytes && bytes.error().code != Code::not_found) return std::unexpected(bytes.error());
+  if (bytes) {
+    const auto identity = decode_identity(*bytes);
+    if (identity) {
+      epoch_ = identity->epoch;
+      return {};
+    }
+    if (identity.error().code != Code::damaged) return std::unexpected(identity.error());
+    recovery_.told = "the file that names this log was damaged; ";
+  }
+  // A new folder; or the segments still know.
+  do epoch_ = chance_.next();
+  while (epoch_ == 0);
+  for (const auto& entry : TRY(files_.list(journal_dir_))) {
+    if (!parse_segment_name(entry.name)) continue;
+    const auto file = TRY(files_.open(join_path(journal_dir_, entry.name), Files::Mode::read));
+    Buffer page(page_bytes);
+    page.resize(TRY(file->read(0, page)));
+    if (const auto header = decode_segment_page(page)) {
+      epoch_ = header->epoch;
+      break;
+    }
+  }
+  return replace_file(files_, path, encode_identity({epoch_}));
+}
+
+Result<> LogImpl::list_segments(Found& found) {
+  for (const auto& entry : TRY(files_.list(journal_dir_))) {
+    const auto path = join_path(journal_dir_, entry.name);
+    if (const auto id = parse_free_name(entry.name)) pool_->found(*id);
+    const auto name = parse_segment_name(entry.name);
+    if (!name) continue;
+    auto file = TRY(files_.open(path, Files::Mode::read));
+    const auto size = TRY(file->size());
+    Buffer page(page_bytes);
+    page.resize(TRY(file->read(0, page)));
+    const auto header = decode_segment_page(page);
+    if (!header && header.error().code != Code::damaged) return fail(header.error().code, header.error().what, path);
+    if (!header || header->epoch != epoch_) {
+      found.bad.push_back({*name, size});
+      continue;
+    }
+    found.segments.push_back(std::make_shared<Segment>(path, std::move(file), *header, size));
+  }
+  for (std::size_t i = 0; i + 1 < found.segments.size(); ++i) {
+    found.segments[i]->set_end(found.segments[i + 1]->header().first);
+  }
+  return {};
+}
+
+Result<> LogImpl::list_blocks(Found& found) {
+  for (const auto& entry : TRY(files_.list(blocks_dir_))) {
+    const auto path = join_path(blocks_dir_, entry.name);
+    if (entry.name.ends_with(".new")) {
+      TRY(files_.remove(path));
+      continue;
+    }
+    const auto name = parse_block_name(entry.name);
+    if (!name) continue;
+    const auto file = TRY(files_.open(path, Files::Mode::read));
+    auto& set = found.sets[name->first.value];
+    set.first = name->first;
+    set.end = std::max(set.end, name->end);
+    set.files[static_cast<std::size_t>(name->cls)] = *name;
+    set.bytes += TRY(file->size());
+  }
+  return {};
+}
+
+// A segment that is still there counts, and the blocks made of it do not: a cut may have left some of them out.
+Result<> LogImpl::drop_half_made_blocks(Found& found) {
+  bool removed = false;
+  for (const auto& segment : found.segments) {
+    const auto first = segment->header().first.position.value;
+    const auto end = std::max(first + 1, segment->end().position.value);
+    for (auto at = found.sets.lower_bound(first); at != found.sets.end() && at->first < end;) {
+      for (const auto& name : at->second.files) {
+        if (name) TRY(files_.remove(join_path(blocks_dir_, block_name(*name))));
+      }
+      removed = true;
+      at = found.sets.erase(at);
+    }
+  }
+  if (removed) TRY(files_.sync_dir(blocks_dir_));
+  return {};
+}
+
+// Walks the newest segment, and the one before where the newest has nothing yet.
+Result<> LogImpl::recover_tail(Found& found) {
+  if (found.segments.empty()) return resume_after_blocks(found);
+  while (!found.segments.empty()) {
+    auto& segment = *found.segments.back();
+    const bool newest = segment.end().number == segment.header().first.number;
+    auto file = TRY(files_.open(segment.path(), Files::Mode::read));
+    BatchWalk walk(*file, segment.header(), segment.file_bytes(),
+                   {.number = segment.header().first.number,
+                    .end_number = newest ? BatchWalk::no_end : segment.end().number});
+    auto expected = segment.header().first;
+    std::optional<Copied> last;
+    while (TRY(walk.next())) {
+      const auto& batch = walk.batch();
+      if (batch.header.first.position > expected.position) found.holes.push_back({expected, batch.header.first});
+      expected = batch.header.after();
+      last = Copied{batch.header, Buffer(batch.body.begin(), batch.body.end())};
+    }
+    found.last = std::max(found.last, segment.header().made_at);
+    if (last) {
+      static_cast<void>(for_each_record(last->header, last->body, [&](const RecordView& r) {
+        found.last = std::max(found.last, r.appended_at);
+        return true;
+      }));
+    }
+    if (!newest) {
+      // What followed is empty, so this one ends where that began, and was whole on disk before that was made.
+      if (expected.position < segment.end().position) found.holes.push_back({expected, segment.end()});
+      break;
+    }
+    recovery_.torn_bytes = TRY(walk.torn_bytes());
+    found.resume = expected;
+    if (last || found.segments.size() == 1) {
+      found.copied = std::move(last);
+      break;
+    }
+    TRY(pool_->give(segment.path(), segment.file_bytes()));
+    found.segments.pop_back();
+  }
+  return {};
+}
+
+// No segment can be read, which no crash leaves behind. Blocks know positions and offsets; batch numbers begin anew.
+Result<> LogImpl::resume_after_blocks(Found& found) {
+  for (const auto& [first, set] : found.sets) {
+    found.resume.position = std::max(found.resume.position, set.end);
+    for (std::size_t c = 0; c < record::class_count; ++c) {
+      if (!set.files[c]) continue;
+      const auto file = store_->open(*set.files[c]);
+      if (!file) continue;
+      const auto& last = (*file)->chunks().back();
+      found.resume.offsets[c] = std::max(found.resume.offsets[c], last.last_offset.value + 1);
+      found.last = std::max(found.last, last.last_append);
+    }
+  }
+  return {};
+}
+
+// A newest segment without a header: nobody knows how far its numbers went, so as many as it can hold are left out.
+void LogImpl::skip_lost_segments(Found& found) {
+  for (const auto& bad : found.bad) {
+    if (bad.name.number < found.resume.number) continue;
+    Hole hole{found.resume, found.resume};
+    const auto records = bad.file_bytes / record_bytes_min;
+    hole.to.number = bad.name.number + bad.file_bytes / batch_header_bytes;
+    hole.to.position = std::max(found.resume.position, bad.name.position) + records;
+    for (auto& offset : hole.to.offsets) offset += records;
+    found.holes.push_back(hole);
+    found.resume = hole.to;
+    found.copied.reset();
+  }
+}
+
+Result<> LogImpl::begin_writing(Found& found) {
+  // Written again under a new name: after a failed sync nobody knows whether the newest batch is on disk, although it
+  // can be read. The old file keeps it until the new one is there.
+  const auto* copied = found.copied ? &*found.copied : nullptr;
+  const auto first = copied != nullptr ? copied->header.first : found.resume;
+  const auto bytes = copied != nullptr ? batch_header_bytes + copied->body.size() : 0;
+  active_ = TRY(new_segment(first, copied, bytes));
+  for (const auto& bad : found.bad) {
+    const auto path = join_path(journal_dir_, segment_name({bad.name.number, bad.name.position, {}}));
+    TRY(files_.rename(path, path + ".damaged"));
+  }
+  if (!found.segments.empty()) {
+    const auto& last = found.segments.back();
+    if (last->path() == active_->path()) {
+      found.segments.pop_back();  // it has been replaced
+    } else {
+      last->set_end(first);
+    }
+  }
+  Catalogue all;
+  for (const auto& [position, set] : found.sets) all.push_back({set.first, nullptr, std::make_shared<const BlockSet>(set)});
+  for (const auto& segment : found.segments) all.push_back({segment->header().first.position, segment, nullptr});
+  all.push_back({first.position, active_, nullptr});
+  std::ranges::stable_sort(all, {}, &Stretch::first);
+  for (std::size_t i = 0; i + 1 < all.size(); ++i) {
+    const auto& blocks = all[i].blocks;
+    if (blocks && blocks->end < all[i + 1].first) found.holes.push_back({{0, blocks->end, {}}, {0, all[i + 1].first, {}}});
+  }
+  const auto next = active_->end();
+  const std::scoped_lock lock(mutex_);
+  steady_.emplace(clock_, found.last);
+  tail_ = Tail(next);
+  committed_end_.store(next.position.value, std::memory_order_release);
+  catalogue_ = std::make_shared<const Catalogue>(std::move(all));
+  return {};
+}
+
+void LogImpl::tell(const Found& found) {
+  for (const auto& hole : found.holes) recovery_.damaged_records += std::max<std::uint64_t>(hole.records(), 1);
+  recovery_.told += "the log goes on at position " + std::to_string(active_->end().position.value);
+  if (recovery_.torn_bytes > 0) {
+    recovery_.told += "; " + std::to_string(recovery_.torn_bytes) + " bytes of a batch that was never acknowledged were cut";
+  }
+  if (recovery_.damaged_records > 0) {
+    recovery_.told += "; " + std::to_string(recovery_.damaged_records) + " stored records are damaged";
+  }
+  logger::info("log", recovery_.told, {{"torn_bytes", recovery_.torn_bytes}, {"damaged", recovery_.damaged_records}});
+}
+
+}  // namespace skerry::log
