@@ -80,6 +80,7 @@ class FakeLog final : public log::Log {
   Result<log::Chunk> read_extent(const log::Extent&, std::string_view) const override { return log::Chunk{}; }
   std::shared_ptr<void> on_append(Wake) override { return nullptr; }
   std::shared_ptr<void> on_commit(Wake) override { return nullptr; }
+  std::shared_ptr<void> on_due(Wake) override { return nullptr; }
   Result<bool> tidy() override { return false; }
   const log::Recovery& recovery() const override { return recovery_; }
   log::Stats stats() const override { return {}; }
