@@ -39,6 +39,8 @@ struct Options {
   std::chrono::milliseconds ttl_max = act::ttl_max;
   std::chrono::milliseconds grace = act::grace;
   std::string checkpoint_path;  // empty: none is written, all is read from the log at start
+  std::uint64_t checkpoint_changes = act::checkpoint_changes;  // written after so many changes …
+  std::uint64_t checkpoint_records = act::checkpoint_records;  // … or so many records read
 };
 
 // ---- commands that a person or a program asks for ----

@@ -278,7 +278,7 @@ Result<> LogTracker::checkpoint() {
     at = position();
     // What we wrote ourselves must have come back: the state then says nothing that a crash could still take away.
     if (!pending_judged_ || own_end_ > at) return {};
-    if (changed_ < checkpoint_changes && at - saved_ < checkpoint_records) return {};
+    if (changed_ < options_.checkpoint_changes && at - saved_ < options_.checkpoint_records) return {};
     index_.encode(state);
   }
   TRY(log::save(files_, options_.checkpoint_path, checkpoint_version, at, state, log_));
