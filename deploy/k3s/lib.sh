@@ -119,7 +119,7 @@ place_airgap() {
   for image in "$AIRGAP_DIR"/*.tar "$AIRGAP_DIR"/*.tar.gz "$AIRGAP_DIR"/*.tar.zst; do
     [ -f "$image" ] || continue
     case ${image##*/} in
-      k3s-airgap-images-*"${suffix:--amd64}".*) found=yes ;;
+      k3s-airgap-images"${suffix:--amd64}".*) found=yes ;;
       k3s-airgap-images-*) continue ;; # of another processor
     esac
     place_file "$image" "/var/lib/rancher/k3s/agent/images/${image##*/}" 0644
