@@ -4,6 +4,7 @@
 // one write. All connections share one read buffer, because a buffer each would be most of a gateway's memory.
 #include <sys/socket.h>
 
+#include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -28,6 +29,7 @@ constexpr std::size_t read_bytes = 64 * KiB;       // taken from one socket befo
 constexpr std::size_t kept_bytes = 16 * KiB;       // of a send buffer between bursts
 constexpr int handlers_per_turn = 512;
 constexpr int accepts_per_turn = 64;
+constexpr int drains_per_turn = 4;
 constexpr auto close_grace = std::chrono::seconds{5};
 
 class NetLoopImpl;
@@ -45,6 +47,8 @@ struct Socket : std::enable_shared_from_this<Socket> {
   void wait_writable();
   void flush();
   void drop(const Error& why);
+  void linger();
+  void drain();
   void end();
 
   NetLoopImpl& loop;
@@ -57,6 +61,7 @@ struct Socket : std::enable_shared_from_this<Socket> {
   bool waiting_writable = false;
   bool dirty = false;
   bool closing = false;
+  bool lingering = false;
   bool dead = false;
   Address peer;
   std::unique_ptr<asio::steady_timer> grace;
@@ -201,7 +206,7 @@ class NetLoopImpl final : public NetLoop {
 // ---- a socket ----
 
 void Socket::wait_readable() {
-  if (dead || waiting_readable || !reading || handler == nullptr) return;
+  if (dead || waiting_readable || (!lingering && (!reading || handler == nullptr))) return;
   waiting_readable = true;
   socket.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const ErrorCode& error) {
     self->waiting_readable = false;
@@ -210,6 +215,7 @@ void Socket::wait_readable() {
 }
 
 void Socket::on_readable() {
+  if (lingering) return drain();
   if (dead || handler == nullptr || !reading) return;
   const auto into = loop.buffer();
   const auto got = ::recv(socket.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
@@ -236,7 +242,7 @@ void Socket::flush() {
   out.clear();
   out_at = 0;
   if (out.capacity() > kept_bytes) Buffer().swap(out);
-  if (closing) return end();
+  if (closing) linger();
 }
 
 void Socket::wait_writable() {
@@ -248,6 +254,27 @@ void Socket::wait_writable() {
     self->flush();
     if (!self->dead && self->out.empty() && self->handler != nullptr) self->handler->on_drained();
   });
+}
+
+// Closing while the peer still sends would make the kernel reset the connection, and the peer may then lose the answer
+// that says what was wrong (RFC 9112 9.6). So: no more from us, and what still comes is thrown away, until the peer
+// closes too or the grace is over.
+void Socket::linger() {
+  if (dead || std::exchange(lingering, true)) return;
+  ErrorCode ignored;
+  socket.shutdown(tcp::socket::shutdown_send, ignored);
+  drain();
+}
+
+void Socket::drain() {
+  const auto into = loop.buffer();
+  for (int i = 0; i < drains_per_turn && !dead; ++i) {
+    const auto got = ::recv(socket.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+    if (got > 0 || (got < 0 && errno == EINTR)) continue;
+    if (got < 0 && errno == EAGAIN) break;
+    return end();
+  }
+  wait_readable();
 }
 
 void Socket::drop(const Error& why) {
@@ -348,7 +375,7 @@ void NetLoopImpl::connect(const Address& address, Connected connected) {
       [this, resolver, connected = std::move(connected), where = address.text()](const ErrorCode& error, const tcp::resolver::results_type& found) mutable {
         if (error || found.empty()) return connected(fail(Code::not_found, "cannot find the host: " + error.message(), where));
         auto socket = std::make_shared<tcp::socket>(io_);
-        socket->async_connect(*found.begin(), [this, socket, connected = std::move(connected), where](const ErrorCode& failed) {
+        asio::async_connect(*socket, found, [this, socket, connected = std::move(connected), where](const ErrorCode& failed, const tcp::endpoint&) {
           if (failed) return connected(fail(Code::closed, "cannot connect: " + failed.message(), where));
           connected(adopt(std::move(*socket)));
         });

@@ -11,6 +11,7 @@ namespace {
 struct Peer final : ConnectionHandler {
   std::unique_ptr<Connection> connection;
   std::string got;
+  std::string why;
   bool echo = false;
   bool closed = false;
   bool drained = false;
@@ -21,8 +22,9 @@ struct Peer final : ConnectionHandler {
     if (echo) connection->send(bytes);
     if (changed) changed();
   }
-  void on_closed(const Error&) override {
+  void on_closed(const Error& error) override {
     closed = true;
+    why = error.what;
     if (changed) changed();
   }
   void on_drained() override {
@@ -87,6 +89,18 @@ TEST_F(NetLoopTest, CloseSendsWhatWasTakenFirst) {
   run_until([&] { return server.closed; });
   EXPECT_EQ(server.got.size(), MiB);
   EXPECT_FALSE(client.closed);
+}
+
+// An answer that says what was wrong must reach a peer that is still sending, and not be lost to a reset.
+TEST_F(NetLoopTest, CloseWaitsForAPeerThatStillSends) {
+  server.changed = [this] {
+    server.connection->send(as_bytes("too large"));
+    server.connection->close();
+  };
+  connect([&] { client.connection->send(as_bytes(std::string(8 * MiB, 'z'))); });
+  run_until([&] { return client.closed; });
+  EXPECT_EQ(client.got, "too large");
+  EXPECT_EQ(client.why, "the other side closed the connection");
 }
 
 TEST_F(NetLoopTest, AHandlerMayDestroyItsConnection) {
