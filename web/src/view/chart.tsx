@@ -1,0 +1,142 @@
+// The live chart of one device's field: history, then what comes; readings that raised an alert are marked.
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { naturally, numericFields } from "../model/fleet.ts";
+import * as format from "../model/format.ts";
+import { severityLook } from "../model/groups.ts";
+import { numeric } from "../model/series.ts";
+import { alertsChanged, choose, chosen, chosenField, devicesChanged, feed, fleet, groups, now, readingsChanged } from "../state.ts";
+import { t } from "../words.ts";
+import { Plot, type Mark, type Readout } from "./plot.ts";
+
+const SPANS = [1, 5, 15, 60]; // minutes
+const OPTIONS_MAX = 500; // devices in the list of choices; the table finds the others
+
+export function Chart() {
+  const span = useSignal(feed.spanMs / 60_000);
+  return (
+    <section class="card chart" aria-labelledby="chart-title">
+      <div class="bar">
+        <h2 id="chart-title" class="unseen">{t("chart")}</h2>
+        <DeviceChoice />
+        <FieldChoice />
+        <div class="spans" role="group" aria-label={t("span")}>
+          {SPANS.map((minutes) => (
+            <button
+              key={minutes} type="button" aria-pressed={span.value === minutes}
+              onClick={() => {
+                span.value = minutes;
+                feed.choose(chosen.value, chosenField.value, minutes * 60_000);
+              }}
+            >
+              {minutes < 60 ? t("unit.min", { n: minutes }) : t("unit.h", { n: minutes / 60 })}
+            </button>
+          ))}
+        </div>
+      </div>
+      <Drawing minutes={span.value} />
+    </section>
+  );
+}
+
+function DeviceChoice() {
+  void devicesChanged.value;
+  const ids = fleet.list("", OPTIONS_MAX).shown.map((d) => d.id);
+  const at = chosen.value;
+  if (at !== null && !ids.includes(at)) ids.push(at);
+  return (
+    <label class="choice">
+      <span class="unseen">{t("device")}</span>
+      <select value={at ?? ""} onChange={(e) => choose(e.currentTarget.value)}>
+        {ids.sort(naturally).map((id) => <option key={id} value={id}>{id}</option>)}
+      </select>
+    </label>
+  );
+}
+
+function FieldChoice() {
+  const names = useComputed(() => {
+    void readingsChanged.value;
+    const device = chosen.value === null ? undefined : fleet.devices.get(chosen.value);
+    return device ? numericFields(device.data).join("\n") : "";
+  });
+  const fields = names.value === "" ? [] : names.value.split("\n");
+  const at = chosenField.value;
+  if (at !== null && !fields.includes(at)) fields.push(at);
+  return (
+    <label class="choice">
+      <span class="unseen">{t("field")}</span>
+      <select value={at ?? ""} onChange={(e) => chosen.value !== null && choose(chosen.value, e.currentTarget.value)}>
+        {fields.map((name) => <option key={name} value={name}>{format.words(name)}</option>)}
+      </select>
+    </label>
+  );
+}
+
+function marksOf(device: string, field: string): Mark[] {
+  const marks: Mark[] = [];
+  for (const alert of groups.ofDevice(device)) {
+    marks.push({ at: Date.parse(alert.timestamp) / 1000, y: numeric(alert.data?.[field]), look: severityLook(alert.severity) });
+  }
+  return marks;
+}
+
+function Drawing({ minutes }: { minutes: number }) {
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<Plot | null>(null);
+  const readout = useSignal<Readout | null>(null);
+  const marked = useSignal(0);
+
+  useEffect(() => {
+    if (!host.current) return undefined;
+    const made = new Plot(host.current, (next) => (readout.value = next));
+    plot.current = made;
+    return () => {
+      made.destroy();
+      plot.current = null;
+    };
+  }, []);
+
+  // At most once a frame: signals that change together cost one drawing.
+  const frame = useRef(0);
+  const version = useComputed(() => [feed.changed.value, now.value, alertsChanged.value, minutes]);
+  void version.value;
+  useEffect(() => {
+    if (frame.current !== 0) return;
+    frame.current = requestAnimationFrame(() => {
+      frame.current = 0;
+      const series = feed.series;
+      const edge = feed.edgeMs(now.peek());
+      const marks = series ? marksOf(series.device, series.field) : [];
+      const from = (edge - feed.spanMs) / 1000;
+      marked.value = marks.filter((m) => m.at >= from).length;
+      plot.current?.draw(series ? series.columns() : [[], []], marks, from, edge / 1000);
+    });
+  });
+
+  const device = chosen.value;
+  const field = chosenField.value;
+  const r = readout.value;
+  return (
+    <>
+      <div class="readout num" aria-hidden="true">
+        <span class="big">{r ? format.number(r.value) : format.NOTHING}</span>
+        {r && <span class="label">{r.hover ? format.clock(r.at * 1000, now.peek(), true) : ""}</span>}
+        {r && <span class="label range">{t("min")} {format.number(r.min)} · {t("max")} {format.number(r.max)}</span>}
+        {marked.value > 0 && <span class="label legend"><i class="ring" /> {t("alertMark")} {marked.value}</span>}
+      </div>
+      <div
+        class="plot" ref={host} role="img" data-points={feed.series?.size ?? 0}
+        aria-label={t("chartOf", {
+          device: device ?? "", field: field ?? "", span: minutes < 60 ? t("unit.min", { n: minutes }) : t("unit.h", { n: minutes / 60 }),
+          value: r ? format.number(r.value) : format.NOTHING, alerts: marked.value,
+        })}
+      />
+      <p class="under" role="status">
+        {feed.error.value !== null ? t("historyFailed", { why: feed.error.value })
+          : feed.loading.value ? t("loadingHistory")
+          : device !== null && field === null ? t("noNumbers") : ""}
+      </p>
+    </>
+  );
+}

@@ -1,0 +1,2 @@
+// Types of what Vite adds: imports of style sheets and pictures.
+/// <reference types="vite/client" />
