@@ -99,6 +99,7 @@ class MemoryLog final : public log::Log {
 
   std::shared_ptr<void> on_append(Wake wake) override { return keep(append_wakes_, std::move(wake)); }
   std::shared_ptr<void> on_commit(Wake wake) override { return keep(commit_wakes_, std::move(wake)); }
+  std::shared_ptr<void> on_due(Wake wake) override { return keep(append_wakes_, std::move(wake)); }
   Result<bool> tidy() override { return false; }
   const log::Recovery& recovery() const override { return recovery_; }
   log::Stats stats() const override {

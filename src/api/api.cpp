@@ -1,0 +1,225 @@
+// Routes: each reads its input, asks a room, writes the answer.
+#include "api/api.hpp"
+
+#include <algorithm>
+
+#include "api/embedded.hpp"
+#include "api/events.hpp"
+#include "api/limits.hpp"
+#include "api/page.hpp"
+#include "api/params.hpp"
+#include "api/post.hpp"
+#include "api/print.hpp"
+#include "api/status.hpp"
+#include "api/waiting.hpp"
+#include "api/worker.hpp"
+#include "codec/json.hpp"
+
+namespace skerry::api {
+namespace {
+
+using http::Request;
+using http::Responder;
+using http::Response;
+
+class ApiImpl final : public Api {
+ public:
+  ApiImpl(Deps deps, const Options& options)
+      : deps_(std::move(deps)),
+        status_(deps_),
+        waiting_(deps_.loop, deps_.log),
+        post_(deps_, options.act, waiting_),
+        server_(http::Server::make(deps_.loop, deps_.metrics, options.http)),
+        events_(deps_, [this] { return status_.json(); }),
+        worker_(options.query_threads) {
+    ground_routes();
+    list_routes();
+    server_->route("POST", "/api/v1/readings", [this](const Request& q, Responder r) { post_.readings(q, std::move(r)); });
+    server_->route("POST", "/api/v1/commands", [this](const Request& q, Responder r) { post_.command(q, std::move(r)); });
+    server_->route("GET", "/api/v1/events", [this](const Request& q, Responder r) { events_.subscribe(q, std::move(r)); });
+    server_->assets(page_assets(fallback_page_));
+  }
+  ApiImpl(const ApiImpl&) = delete;
+  ApiImpl& operator=(const ApiImpl&) = delete;
+
+  Result<std::uint16_t> listen(const Address& address) override { return server_->listen(address); }
+  std::vector<http::RouteName> routes() const override { return server_->routes(); }
+
+ private:
+  using Make = std::function<Result<Response>(const Request&)>;
+  using Work = std::function<Result<Response>()>;
+
+  // An answer that is made at once.
+  void answer(std::string_view pattern, Make make) {
+    server_->route("GET", pattern, [make = std::move(make)](const Request& q, Responder r) {
+      auto made = make(q);
+      r.respond(made ? std::move(*made) : http::problem(made.error()));
+    });
+  }
+  // One that reads its parameters at once and is made by the query thread.
+  void query(std::string_view pattern, std::function<Result<Work>(const Request&)> read) {
+    server_->route("GET", pattern, [this, read = std::move(read)](const Request& q, Responder r) {
+      auto work = read(q);
+      if (!work) return r.respond(http::problem(work.error()));
+      auto kept = std::make_shared<Responder>(std::move(r));
+      const bool taken = worker_.run([kept, make = std::move(*work)] {
+        auto made = make();
+        kept->respond(made ? std::move(*made) : http::problem(made.error()));
+      });
+      if (!taken) kept->respond(http::problem(503, "too many queries wait"));
+    });
+  }
+
+  void ground_routes();
+  void list_routes();
+  void act_routes();
+  // An answer that was given before must be seen: the table is brought up to what is committed now.
+  Result<> catch_up() {
+    const auto end = deps_.log.committed_end();
+    while (deps_.history.position() < end && TRY(deps_.history.step())) {
+    }
+    return {};
+  }
+  Result<Work> devices(const Request& q);
+  Result<Work> device(const Request& q);
+  Result<Work> readings(const Request& q);
+  Result<Response> pipelines(const Request& q);
+
+  Deps deps_;
+  std::string fallback_page_;
+  Status status_;
+  Waiting waiting_;
+  Post post_;
+  std::unique_ptr<http::Server> server_;
+  Events events_;
+  Worker worker_;  // last: its thread ends first
+};
+
+void ApiImpl::ground_routes() {
+  answer("/healthz", [](const Request&) { return http::json(R"({"status":"ok"})"); });
+  answer("/readyz", [this](const Request&) -> Result<Response> {
+    if (deps_.log.stats().failed) return http::problem(503, "the log has failed: nothing can be acknowledged; see the gateway's log");
+    return http::json(R"({"status":"ready"})");
+  });
+  answer("/metrics", [this](const Request&) {
+    auto response = http::json(deps_.metrics.prometheus_text());
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    return response;
+  });
+  answer("/api/v1/openapi.json", [](const Request&) { return http::json(std::string(openapi_json())); });
+  answer("/api/v1/status", [this](const Request& q) -> Result<Response> {
+    TRY(check_names(q, {}));
+    return http::json(status_.json());
+  });
+  answer("/api/v1/pipelines", [this](const Request& q) { return pipelines(q); });
+}
+
+void ApiImpl::list_routes() {
+  query("/api/v1/devices", [this](const Request& q) { return devices(q); });
+  query("/api/v1/devices/{id}", [this](const Request& q) { return device(q); });
+  query("/api/v1/readings", [this](const Request& q) { return readings(q); });
+  act_routes();
+}
+
+Response list_of(const std::vector<std::string>& items, const std::optional<std::string>& next) {
+  std::string text = R"({"items":[)";
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i != 0) text += ',';
+    text += items[i];
+  }
+  append_next(text, next);
+  return http::json(std::move(text));
+}
+
+void ApiImpl::act_routes() {
+  const auto list = [this](auto ask) {
+    return [this, ask](const Request& q) -> Result<Work> {
+      TRY(check_names(q, {"device", "type", "limit", "cursor"}));
+      const auto limit = TRY(limit_of(q, act::page_items_default, act::page_items_max));
+      return [this, ask, limit, device = TRY(device_of(q)), type = TRY(text_of(q, "type")), cursor = TRY(text_of(q, "cursor"))]() -> Result<Response> {
+        const auto page = TRY((deps_.act.*ask)({.device = device, .type = type, .limit = limit, .cursor = cursor}));
+        return list_of(page.items, page.next);
+      };
+    };
+  };
+  const auto one = [this](auto ask) {
+    return [this, ask](const Request& q) -> Result<Work> {
+      TRY(check_names(q, {}));
+      return [this, ask, id = std::string(q.segment("id"))]() -> Result<Response> { return http::json(TRY((deps_.act.*ask)(id))); };
+    };
+  };
+  query("/api/v1/alerts", list(&act::Tracker::alerts));
+  query("/api/v1/alerts/{id}", one(&act::Tracker::alert));
+  query("/api/v1/commands", list(&act::Tracker::commands));
+  query("/api/v1/commands/{id}", one(&act::Tracker::command));
+}
+
+Result<ApiImpl::Work> ApiImpl::devices(const Request& q) {
+  TRY(check_names(q, {"limit", "cursor"}));
+  const auto limit = TRY(limit_of(q, history::page_items_default, devices_page_max));
+  return [this, limit, cursor = TRY(text_of(q, "cursor"))]() -> Result<Response> {
+    TRY(catch_up());
+    const auto page = TRY(deps_.history.devices(limit, cursor));
+    std::string text = R"({"items":[)";
+    for (const auto& device : page.items) {
+      if (text.back() != '[') text += ',';
+      append_device(text, device);
+    }
+    append_next(text, page.next);
+    return http::json(std::move(text));
+  };
+}
+
+Result<ApiImpl::Work> ApiImpl::device(const Request& q) {
+  TRY(check_names(q, {}));
+  return [this, id = std::string(q.segment("id"))]() -> Result<Response> {
+    TRY(catch_up());
+    std::string text;
+    append_device(text, TRY(deps_.history.device(id)));
+    return http::json(std::move(text));
+  };
+}
+
+Result<ApiImpl::Work> ApiImpl::readings(const Request& q) {
+  TRY(check_names(q, {"device", "from", "to", "order", "limit", "cursor"}));
+  const auto limit = TRY(limit_of(q, history::page_items_default, history::page_items_max));
+  return [this, limit, device = TRY(device_of(q)), from = TRY(time_of(q, "from")), to = TRY(time_of(q, "to")),
+          descending = TRY(descending_of(q)), cursor = TRY(text_of(q, "cursor"))]() -> Result<Response> {
+    const auto page = TRY(deps_.history.readings(
+        {.device = device, .from = from, .to = to, .descending = descending, .limit = limit, .cursor = cursor}));
+    std::string text = R"({"items":[)";
+    for (const auto& reading : page.items) {
+      if (text.back() != '[') text += ',';
+      append_reading(text, reading);
+    }
+    append_next(text, page.next);
+    return http::json(std::move(text));
+  };
+}
+
+Result<Response> ApiImpl::pipelines(const Request& q) {
+  TRY(check_names(q, {}));
+  std::string text = R"({"items":[)";
+  for (const auto& pipeline : deps_.pipelines ? deps_.pipelines() : std::vector<Pipeline>{}) {
+    if (text.back() != '[') text += ',';
+    ObjectText(text)
+        .text("name", pipeline.name)
+        .text("version", pipeline.version)
+        .text("text", pipeline.text)
+        .count("rows_in", pipeline.rows_in)
+        .count("rows_out", pipeline.rows_out)
+        .count("late", pipeline.late)
+        .count("errors", pipeline.errors)
+        .end();
+  }
+  append_next(text, {});
+  return http::json(std::move(text));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Api>> Api::open(Deps deps, const Options& options) {
+  return std::make_unique<ApiImpl>(std::move(deps), options);
+}
+
+}  // namespace skerry::api

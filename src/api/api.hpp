@@ -1,0 +1,78 @@
+// The HTTP API of a gateway: where HTTP meets the rooms. What it answers: src/api/openapi.json, docs/api.md.
+//
+// Order of calls: open(), then listen() for each address. Everything on the thread of the loop it is given, which
+// should be its own: queries and packing answers must not delay devices. Destroy it on that thread, or when the loop
+// no longer runs. A 2xx for data leaves only when the log has committed it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "act/act.hpp"
+#include "base/chance.hpp"
+#include "base/loop.hpp"
+#include "base/metrics.hpp"
+#include "history/history.hpp"
+#include "http/http.hpp"
+#include "log/log.hpp"
+#include "record/classes.hpp"
+
+namespace skerry::api {
+
+struct Pipeline {
+  std::string name;
+  std::string version;
+  std::string text;  // its SQL
+  std::uint64_t rows_in = 0;
+  std::uint64_t rows_out = 0;
+  std::uint64_t late = 0;
+  std::uint64_t errors = 0;
+};
+
+struct Info {
+  std::string version;
+  std::string gateway_id;
+  std::string demo;  // its name; empty: none
+  Wall started_at{};
+};
+
+using Ports = std::map<std::string, std::uint16_t>;
+
+// All outlive the Api; the functions are called on the loop's thread.
+struct Deps {
+  Loop& loop;
+  log::Log& log;
+  history::History& history;
+  act::Tracker& act;
+  metrics::Registry& metrics;
+  Chance& chance;
+  record::ClassRules classes;
+  Info info;
+  std::function<std::vector<Pipeline>()> pipelines;
+  std::function<Ports()> ports;
+  const metrics::Histogram* decision_seconds = nullptr;  // reading in -> command out; none: shown as zero
+  const metrics::Histogram* commit_seconds = nullptr;
+};
+
+struct Options {
+  http::Options http;
+  act::Options act;       // for commands that are issued here
+  int query_threads = 1;  // for queries of devices and readings; 0: on the loop's thread
+};
+
+class Api {
+ public:
+  static Result<std::unique_ptr<Api>> open(Deps deps, const Options& options);
+  virtual ~Api() = default;
+
+  // Code::busy: the port is taken. Gives the port that was chosen.
+  virtual Result<std::uint16_t> listen(const Address& address) = 0;
+  virtual std::vector<http::RouteName> routes() const = 0;
+};
+
+}  // namespace skerry::api

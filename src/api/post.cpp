@@ -1,0 +1,131 @@
+// POST /api/v1/readings and /api/v1/commands.
+#include "api/post.hpp"
+
+#include "api/params.hpp"
+#include "api/print.hpp"
+#include "api/readings_in.hpp"
+#include "codec/json.hpp"
+
+namespace skerry::api {
+namespace {
+
+std::optional<BodyFormat> format_of(const http::Request& request) {
+  const auto type = media_type(request);
+  if (type == "application/json") return BodyFormat::json;
+  if (type == "application/x-ndjson" || type == "application/ndjson" || type == "application/jsonl") return BodyFormat::ndjson;
+  return {};
+}
+
+http::Response unsupported(std::string_view types) {
+  auto response = http::problem(415, "Content-Type must be " + std::string(types));
+  response.headers.push_back({"Accept-Post", std::string(types)});
+  return response;
+}
+
+http::Response problem_of(const InputError& error) {
+  const auto name = error.field.empty() ? std::string() : " " + error.field;
+  std::string members = ",\"index\":" + std::to_string(error.index) + ",\"field\":";
+  if (error.field.empty()) {
+    members += "null";
+  } else {
+    codec::append_json_string(members, error.field);
+  }
+  return http::problem(400, "reading " + std::to_string(error.index) + ":" + name + " " + error.detail, members);
+}
+
+}  // namespace
+
+Post::Post(Deps& deps, const act::Options& act, Waiting& waiting)
+    : deps_(deps),
+      act_(act),
+      waiting_(waiting),
+      wall_(deps.loop.clock()),
+      taken_(deps.metrics.counter("skerry_api_readings_total", "readings taken by POST")),
+      refused_(deps.metrics.counter("skerry_api_bodies_refused_total", "POSTed bodies refused because something in them was wrong")) {}
+
+void Post::readings(const http::Request& request, http::Responder responder) {
+  if (const auto names = check_names(request, {}); !names) return responder.respond(http::problem(names.error()));
+  const auto format = format_of(request);
+  if (!format) return responder.respond(unsupported("application/json, application/x-ndjson"));
+  const auto parsed = parse_readings(request.body, *format);
+  if (!parsed) {
+    refused_.add();
+    return responder.respond(problem_of(parsed.error()));
+  }
+  if (!waiting_.has_room()) return responder.respond(http::problem(503, "too many answers wait for the disk"));
+  std::vector<std::string> topics;
+  std::vector<record::Record> records;
+  topics.reserve(parsed->size());  // records view these
+  records.reserve(parsed->size());
+  for (const auto& reading : *parsed) {
+    topics.push_back("sensors/" + reading.device + "/data");
+    record::Record r;
+    r.cls = deps_.classes.of(topics.back());
+    r.qos = 1;
+    r.topic = topics.back();
+    r.payload = as_bytes(reading.object);
+    r.origin = "http";
+    records.push_back(r);
+  }
+  waiting_.expect();
+  const auto first = deps_.log.append(records, log::Urgency::now);
+  if (!first) {
+    waiting_.forget();
+    return responder.respond(http::problem(first.error()));
+  }
+  taken_.add(records.size());
+  const Stored stored{*first, records.size()};
+  waiting_.add(*first + stored.count, std::move(responder), [this, stored] { return accepted(stored); });
+}
+
+// The names under which the log keeps them, read back from it.
+http::Response Post::accepted(const Stored& stored) const {
+  std::string text = "{\"accepted\":" + std::to_string(stored.count) + ",\"items\":[";
+  auto at = stored.first;
+  const auto end = stored.first + stored.count;
+  while (at < end) {
+    const auto chunk = deps_.log.read(at, {.committed_only = true});
+    if (!chunk || chunk->empty() || chunk->next() <= at) break;
+    for (const auto& r : chunk->records()) {
+      if (r.position >= end) break;
+      if (text.back() != '[') text += ',';
+      ObjectText object(text);
+      object.text("device_id", record::device_of(r.topic)).count("offset", r.offset.value);
+      if (codec::is_ahead(codec::event_time(r.payload, r.appended_at), r.appended_at)) object.flag("ahead", true);
+      object.end();
+    }
+    at = chunk->next();
+  }
+  text += "]}";
+  return http::json(std::move(text), 201);
+}
+
+void Post::command(const http::Request& request, http::Responder responder) {
+  if (const auto names = check_names(request, {}); !names) return responder.respond(http::problem(names.error()));
+  if (format_of(request) != BodyFormat::json) return responder.respond(unsupported("application/json"));
+  if (!waiting_.has_room()) return responder.respond(http::problem(503, "too many answers wait for the disk"));
+  const auto issue = [&]() -> Result<act::Tracker::Issued> {
+    const auto wanted = TRY(act::parse_request(as_bytes(request.body)));
+    const auto command = TRY(act::make_command(wanted, wall_.now(), deps_.chance, act_));
+    return deps_.act.issue(command, "http");
+  };
+  waiting_.expect();
+  auto issued = issue();
+  if (!issued) {
+    waiting_.forget();
+    const auto& error = issued.error();
+    if (error.code == Code::full) return responder.respond(http::problem(503, error.text()));
+    if (error.code != Code::invalid) return responder.respond(http::problem(error));
+    refused_.add();
+    std::string members = ",\"field\":";
+    codec::append_json_string(members, error.where);
+    return responder.respond(http::problem(400, error.text(), members));
+  }
+  waiting_.add(issued->position + 1, std::move(responder), [kept = std::move(*issued)] {
+    auto response = http::json(kept.item, 201);
+    response.headers.push_back({"Location", "/api/v1/commands/" + kept.id});
+    return response;
+  });
+}
+
+}  // namespace skerry::api

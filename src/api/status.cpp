@@ -1,0 +1,102 @@
+// What /api/v1/status answers.
+#include "api/status.hpp"
+
+#include <algorithm>
+
+#include "api/limits.hpp"
+#include "api/print.hpp"
+#include "codec/json.hpp"
+
+namespace skerry::api {
+namespace {
+
+void copy(const metrics::Histogram* from, std::uint64_t (&to)[metrics::Histogram::buckets + 1]) {
+  if (from == nullptr) return;
+  for (int i = 0; i <= metrics::Histogram::buckets; ++i) to[i] = from->in_bucket(i);
+}
+
+}  // namespace
+
+Status::Status(Deps& deps) : deps_(deps) { tick(); }
+
+Status::Sample Status::sample() const {
+  Sample s{.at = deps_.loop.clock().mono(), .messages = deps_.history.counts().messages};
+  copy(deps_.decision_seconds, s.decision);
+  copy(deps_.commit_seconds, s.commit);
+  return s;
+}
+
+void Status::tick() {
+  samples_.push_back(sample());
+  if (samples_.size() > quantile_seconds + 1U) samples_.pop_front();
+  timer_ = deps_.loop.after(std::chrono::seconds{1}, [this] { tick(); });
+}
+
+double Status::per_second() const {
+  const auto& now = samples_.back();
+  const auto& before = samples_[samples_.size() - std::min<std::size_t>(samples_.size(), rate_seconds + 1)];
+  const auto span = std::chrono::duration<double>(now.at - before.at).count();
+  return span > 0 ? static_cast<double>(now.messages - before.messages) / span : 0;
+}
+
+// Of the last minute; of all time where nothing happened in it.
+std::string Status::quantiles(const metrics::Histogram* histogram, const Buckets Sample::*buckets, bool with_count) const {
+  Buckets window = {};
+  std::uint64_t sum = 0;
+  if (histogram != nullptr) {
+    const auto& before = samples_.front().*buckets;
+    for (int i = 0; i <= metrics::Histogram::buckets; ++i) {
+      window[i] = histogram->in_bucket(i) - before[i];
+      sum += window[i];
+    }
+  }
+  const auto quantile = [&](double q) {
+    if (histogram == nullptr) return 0.0;
+    return sum == 0 ? histogram->quantile(q) : metrics::Histogram::quantile_of(window, q);
+  };
+  std::string text;
+  ObjectText object(text);
+  object.number("p50", quantile(0.5)).number("p99", quantile(0.99));
+  if (with_count) object.count("count", histogram == nullptr ? 0 : histogram->count());
+  object.end();
+  return text;
+}
+
+std::string Status::json() const {
+  const auto log = deps_.log.stats();
+  const auto counts = deps_.history.counts();
+  const auto acts = deps_.act.counts();
+  std::string ports;
+  ObjectText port_object(ports);
+  if (deps_.ports) {
+    for (const auto& [name, port] : deps_.ports()) port_object.count(name, port);
+  }
+  port_object.end();
+  std::string log_text;
+  ObjectText(log_text)
+      .count("begin", deps_.log.begin().value)
+      .count("committed_end", deps_.log.committed_end().value)
+      .count("journal_bytes", log.journal_bytes)
+      .count("block_bytes", log.block_bytes)
+      .flag("failed", log.failed)
+      .end();
+  std::string text;
+  ObjectText object(text);
+  object.text("version", deps_.info.version).text("gateway_id", deps_.info.gateway_id);
+  object.time("started_at", deps_.info.started_at).time("now", deps_.loop.clock().wall());
+  if (deps_.info.demo.empty()) {
+    object.raw("demo", "null");
+  } else {
+    object.text("demo", deps_.info.demo);
+  }
+  object.raw("ports", ports).count("devices", counts.devices).count("messages_total", counts.messages);
+  object.number("messages_per_second", per_second());
+  object.count("alerts_total", acts.alerts).count("commands_total", acts.commands);
+  object.raw("decision_seconds", quantiles(deps_.decision_seconds, &Sample::decision, true));
+  object.raw("commit_seconds", quantiles(deps_.commit_seconds, &Sample::commit, false));
+  object.raw("log", log_text).flag("ready", !log.failed);
+  object.end();
+  return text;
+}
+
+}  // namespace skerry::api

@@ -1,0 +1,55 @@
+// Holds answers back until their commit.
+#include "api/waiting.hpp"
+
+#include <utility>
+
+#include "api/limits.hpp"
+
+namespace skerry::api {
+
+Waiting::Waiting(Loop& loop, log::Log& log) : loop_(loop), log_(log) {
+  subscription_ = log_.on_commit([this] { wake(); });
+}
+
+bool Waiting::has_room() const { return items_.size() < waiting_max; }
+void Waiting::expect() { expected_.fetch_add(1, std::memory_order_seq_cst); }
+void Waiting::forget() { expected_.fetch_sub(1, std::memory_order_seq_cst); }
+
+void Waiting::wake() {
+  if (expected_.load(std::memory_order_seq_cst) == 0 || posted_.exchange(true)) return;
+  loop_.post([this, alive = std::weak_ptr(alive_)] {
+    if (alive.expired()) return;
+    posted_ = false;
+    answer_committed();
+  });
+}
+
+void Waiting::add(log::Position end, http::Responder responder, std::function<http::Response()> answer) {
+  items_.emplace(end, Item{std::move(responder), std::move(answer)});
+  answer_committed();  // the commit may have come between the append and here
+  if (!items_.empty() && !check_) check_ = loop_.after(failed_check_period, [this] { check_failed(); });
+}
+
+void Waiting::answer_committed() {
+  const auto end = log_.committed_end();
+  while (!items_.empty() && items_.begin()->first <= end) {
+    auto item = std::move(items_.extract(items_.begin()).mapped());
+    forget();
+    item.responder.respond(item.answer());
+  }
+}
+
+void Waiting::check_failed() {
+  answer_committed();
+  if (log_.stats().failed) {
+    while (!items_.empty()) {
+      auto item = std::move(items_.extract(items_.begin()).mapped());
+      forget();
+      item.responder.respond(http::problem(503, "the log has failed: this was not put on disk, and nothing is acknowledged any more"));
+    }
+  }
+  check_.reset();
+  if (!items_.empty()) check_ = loop_.after(failed_check_period, [this] { check_failed(); });
+}
+
+}  // namespace skerry::api
