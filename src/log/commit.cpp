@@ -37,7 +37,11 @@ Result<std::shared_ptr<Segment>> LogImpl::new_segment(const Mark& first, const C
 Result<> LogImpl::write(MemoryBatch& batch, std::uint64_t& bytes) {
   if (active_->room() < Segment::bytes_of(batch)) {
     auto fresh = TRY(new_segment(batch.first, nullptr, Segment::bytes_of(batch)));
-    change_catalogue([&](Catalogue& all) { all.push_back({fresh->header().first.position, fresh, nullptr}); });
+    change_catalogue([&](Catalogue& all) {
+      // One that nothing was written to yet had the same name, and has been replaced.
+      if (active_->path() == fresh->path()) all.pop_back();
+      all.push_back({fresh->header().first.position, fresh, nullptr});
+    });
     active_ = std::move(fresh);
     measure();
   }

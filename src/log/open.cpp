@@ -25,6 +25,10 @@ Result<> LogImpl::start() {
   lock_ = TRY(files_.lock(join_path(dir_, "LOCK")));
   TRY(files_.make_dirs(journal_dir_));
   TRY(files_.make_dirs(blocks_dir_));
+  // What can be seen may not be on disk (the last process was killed, or a sync failed): it must be, before anything is
+  // removed or written because of it.
+  TRY(files_.sync_dir(blocks_dir_));
+  TRY(files_.sync_dir(journal_dir_));
   pool_ = std::make_unique<SegmentPool>(files_, journal_dir_, options_.segment_bytes);
   gaps_ = std::make_unique<Gaps>(files_, join_path(dir_, "gaps"));
   TRY(read_identity());
@@ -85,7 +89,8 @@ Result<> LogImpl::list_segments(Found& found) {
     page.resize(TRY(file->read(0, page)));
     const auto header = decode_segment_page(page);
     if (!header && header.error().code != Code::damaged) return fail(header.error().code, header.error().what, path);
-    if (!header || header->epoch != epoch_) {
+    const bool named = header && header->first.number == name->number && header->first.position == name->position;
+    if (!named || header->epoch != epoch_) {
       found.bad.push_back({*name, size});
       continue;
     }
@@ -116,22 +121,23 @@ Result<> LogImpl::list_blocks(Found& found) {
   return {};
 }
 
-// A segment that is still there counts, and the blocks made of it do not: a cut may have left some of them out.
+// Tidying goes from old to new and makes each segment's blocks durable before it goes on. So a segment older than the
+// newest blocks is one that could not be freed; the one they were made of may lack some of them after a cut: it counts,
+// and they do not.
 Result<> LogImpl::drop_half_made_blocks(Found& found) {
-  bool removed = false;
-  for (const auto& segment : found.segments) {
-    const auto first = segment->header().first.position.value;
-    const auto end = std::max(first + 1, segment->end().position.value);
-    for (auto at = found.sets.lower_bound(first); at != found.sets.end() && at->first < end;) {
-      for (const auto& name : at->second.files) {
-        if (name) TRY(files_.remove(join_path(blocks_dir_, block_name(*name))));
-      }
-      removed = true;
-      at = found.sets.erase(at);
-    }
+  if (found.sets.empty()) return {};
+  const auto newest = found.sets.rbegin()->second;
+  while (!found.segments.empty() && found.segments.front()->header().first.position < newest.first) {
+    const auto done = found.segments.front();
+    found.segments.erase(found.segments.begin());
+    TRY(pool_->give(done->path(), done->file_bytes()));
   }
-  if (removed) TRY(files_.sync_dir(blocks_dir_));
-  return {};
+  if (found.segments.empty() || found.segments.front()->header().first.position != newest.first) return {};
+  for (const auto& name : newest.files) {
+    if (name) TRY(files_.remove(join_path(blocks_dir_, block_name(*name))));
+  }
+  found.sets.erase(newest.first.value);
+  return files_.sync_dir(blocks_dir_);
 }
 
 // Walks the newest segment, and the one before where the newest has nothing yet.

@@ -39,8 +39,10 @@ Result<bool> LogImpl::free_unread() {
       continue;
     }
     std::atomic_thread_fence(std::memory_order_acquire);
-    TRY(pool_->give((*at)->path(), (*at)->file_bytes()));
+    // Taken off first: should this fail half-way, its name is not touched again before the next start.
+    const auto segment = std::move(*at);
     at = unread_.erase(at);
+    TRY(pool_->give(segment->path(), segment->file_bytes()));
     any = true;
   }
   return any;
