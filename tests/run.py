@@ -223,65 +223,73 @@ def part_fuzz(options):
     return total
 
 
-def node_count(part, name, folder, env):
-    """`npm test` of a folder, counted from node's own test runner."""
-    status, output = run(part, name, ["npm", "test", "--silent"], cwd=folder, env=env, limit_s=900)
-    found = {key: sum(int(n) for n in re.findall(rf"^(?:#|ℹ) {key} (\d+)$", output, re.M)) for key in ("pass", "fail", "skipped")}
-    count = Count(found["pass"], found["fail"], found["skipped"])
-    if status != 0 and not count.failed or not count.passed + count.failed:
+def closing_line(part, name, command, **options):
+    """A program that closes with `N passed, N failed`, or node's own test runner, which says it in other words."""
+    status, output = run(part, name, command, **options)
+    said = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$", output, re.M)
+    if said:
+        count = Count(*(int(n or 0) for n in said[-1]))
+    else:
+        count = Count(*(sum(int(n) for n in re.findall(rf"^(?:#|ℹ) {key} (\d+)\s*$", output, re.M)) for key in ("pass", "fail", "skipped")))
+    if (status != 0 and not count.failed) or not count.passed + count.failed:
         count.failed += 1
     if count.failed or count.skipped:
-        count.notes = [f"{part} {name}"]
+        count.notes = [f"{part} {name}: {count.failed} failed, {count.skipped} skipped"]
     if count.failed:
         show(part, name, status, output)
     return count
+
+
+def with_skerry(options):
+    """What a part that runs the program adds to the environment."""
+    return {**options.env, "SKERRY_BIN": os.path.join(ROOT, "build/dev/skerry"), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def part_web(options):
     """The page: its own unit tests, then the built page in Chromium."""
     total = Count()
     if os.path.exists(os.path.join(ROOT, "web/package.json")):
-        total.add(node_count("web", "unit", os.path.join(ROOT, "web"), options.env))
+        total.add(closing_line("web", "unit", ["npm", "test", "--silent"], cwd=os.path.join(ROOT, "web")))
     if os.path.exists(os.path.join(ROOT, "tests/web/package.json")):
-        total.add(build("dev", ["skerry"]) or node_count("web", "page", os.path.join(ROOT, "tests/web"),
-                                                          {**options.env, "SKERRY_BIN": os.path.join(ROOT, "build/dev/skerry")}))
+        total.add(build("dev", ["skerry"]) or closing_line("web", "page", ["npm", "test", "--silent"], env=with_skerry(options),
+                                                            cwd=os.path.join(ROOT, "tests/web")))
     return total
 
 
 def part_device(options):
-    """The small C device of examples/device."""
-    programs = sorted(glob.glob(os.path.join(ROOT, "examples", "*", "*test*")) + glob.glob(os.path.join(ROOT, "tests/device/*_test.py")))
-    if not os.path.exists(os.path.join(ROOT, "examples/CMakeLists.txt")):
-        return Count()
-    broken = build("dev", [])
+    """The small C device of examples/device, against a real gateway."""
+    broken = build("dev", ["skerry", "skerry_device"]) if os.path.exists(os.path.join(ROOT, "examples/CMakeLists.txt")) else None
     if broken:
         return broken
-    status, output = run("device", "ctest", ["ctest", "--test-dir", "build/dev", "-L", "device", "--output-on-failure"], env=options.env)
-    got = re.search(r"(\d+) tests? failed out of (\d+)|tests passed, (\d+) tests failed out of (\d+)", output)
-    failed, all_ = (int(got[3] or got[1]), int(got[4] or got[2])) if got else (1, 1)
-    if failed or status:
-        show("device", "ctest", status, output)
-    return Count(all_ - failed, failed, notes=["device"] if failed else [])
+    return unittests("device", os.path.join(ROOT, "tests/device"), options, {"SKERRY_DEVICE": os.path.join(ROOT, "build/dev/examples/skerry_device")})
+
+
+def part_deploy(options):
+    """Manifests, scripts, rules of Prometheus. What needs a tool that bootstrap does not install is left out."""
+    if not os.path.exists(os.path.join(ROOT, "tests/deploy/run")):
+        return Count()
+    broken = build("dev", ["skerry"])
+    count = broken or closing_line("deploy", "all", ["tests/deploy/run", *(["--long"] if options.long else [])], env=with_skerry(options))
+    count.skipped = 0
+    return count
 
 
 def part_system(options):
     """The program as a user runs it: real processes, stock clients, SIGKILL."""
-    folder = os.path.join(ROOT, "tests/system")
-    if not os.path.isdir(folder):
-        return Count()
     broken = build("dev", ["skerry"])
-    if broken:
-        return broken
-    env = {**options.env, "SKERRY_BIN": os.path.join(ROOT, "build/dev/skerry"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return broken or unittests("system", os.path.join(ROOT, "tests/system"), options)
+
+
+def unittests(part, folder, options, env=None):
+    """Every test_*.py of a folder, each a program of its own."""
     python = os.path.join(ROOT, "build/venv/bin/python")
     python = python if os.path.exists(python) else sys.executable
     total = Count()
     for path in sorted(glob.glob(os.path.join(folder, "test_*.py"))):
-        name = os.path.basename(path)[:-3]
-        if options.names and name not in options.names and name[len("test_"):] not in options.names:
-            continue
-        total.add(unittest_count("system", name, [python, "-m", "unittest", "-v", name], folder, env,
-                                 3600 if options.long else 1200))
+        name = os.path.basename(path)[:-len(".py")]
+        if not options.names or name in options.names or name[len("test_"):] in options.names:
+            total.add(unittest_count(part, name, [python, "-m", "unittest", "-v", name], folder, {**with_skerry(options), **(env or {})},
+                                     3600 if options.long else 1200))
     return total
 
 
@@ -312,11 +320,11 @@ def part_reference(options):
     broken = build("dev", ["skerry"])
     if broken:
         return broken
-    env = {**options.env, "SKERRY_BIN": os.path.join(ROOT, "build/dev/skerry"), "PYTHONDONTWRITEBYTECODE": "1"}
+    env = with_skerry(options)
     return unittest_count("reference", "rules", [sys.executable, "-m", "unittest", "-v", "reference_test"], os.path.dirname(path), env, 1200)
 
 
-PARTS = {f.__name__[len("part_"):]: f for f in (part_lint, part_unit, part_nosync, part_reference, part_device, part_web, part_system,
+PARTS = {f.__name__[len("part_"):]: f for f in (part_lint, part_unit, part_nosync, part_reference, part_device, part_web, part_deploy, part_system,
                                                 part_fuzz, part_asan, part_tsan)}
 
 
