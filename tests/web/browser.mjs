@@ -31,3 +31,17 @@ export async function open({ width = 1280, height = 800, dark = false, locale = 
     },
   };
 }
+
+// What a page must never do, gathered while a test runs.
+export function watch(page, url) {
+  const complaints = [];
+  const elsewhere = [];
+  const origin = new URL(url).origin;
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("request", (request) => {
+    const to = request.url();
+    if (!to.startsWith("data:") && new URL(to).origin !== origin) elsewhere.push(to);
+  });
+  return { complaints, elsewhere };
+}

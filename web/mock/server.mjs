@@ -64,7 +64,9 @@ export async function serve({ port = 0, live = true, ...options } = {}) {
         if (request.method === "POST") return post(request, response, world, send);
         return json(response, 200, page(readings(world, query), query, 100));
       case "/api/v1/alerts": return json(response, 200, page([...world.alerts].reverse(), query, 100));
-      case "/api/v1/commands": return json(response, 200, page([...world.commands].reverse(), query, 100));
+      case "/api/v1/commands":
+        if (request.method === "POST") return body(request, response, (order) => json(response, 201, world.order(order)));
+        return json(response, 200, page([...world.commands].reverse(), query, 100));
       case "/api/v1/events":
         response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
         response.write(`retry: 1000\nevent: status\ndata: ${JSON.stringify(status())}\n\n`);
@@ -104,16 +106,24 @@ export async function serve({ port = 0, live = true, ...options } = {}) {
   };
 }
 
-function post(request, response, world, send) {
+// The body as JSON, or a 400.
+function body(request, response, then) {
   let text = "";
   request.on("data", (chunk) => (text += chunk));
   request.on("end", () => {
-    let items;
+    let value;
     try {
-      items = [JSON.parse(text)].flat();
+      value = JSON.parse(text);
     } catch {
       return problem(response, 400, "Bad Request", "the body is no JSON");
     }
+    return then(value);
+  });
+}
+
+function post(request, response, world, send) {
+  body(request, response, (value) => {
+    const items = [value].flat();
     const bad = items.findIndex((item) => typeof item?.device_id !== "string");
     if (bad >= 0) return problem(response, 400, "Bad Request", `item ${bad}: device_id is missing`);
     const taken = items.map(({ device_id: id, timestamp, ...data }) => world.publish(id, data, timestamp ? Date.parse(timestamp) : Date.now()));

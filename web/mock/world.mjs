@@ -84,10 +84,17 @@ export class World {
   }
 
   command(alert, at) {
+    return this.order({
+      device_id: alert.device_id, command: alert.data.temperature > 85 ? "shutdown" : "throttle", reason: "emergency_response",
+      timestamp: alert.timestamp, alert_id: alert.alert_id,
+    }, at);
+  }
+
+  // What somebody, or a rule, orders.
+  order(given, at = Date.now()) {
     const command = {
-      command_id: `c${alert.alert_id.slice(1)}`, device_id: alert.device_id, command: alert.data.temperature > 85 ? "shutdown" : "throttle",
-      reason: "emergency_response", timestamp: alert.timestamp, not_after: new Date(at + 30_000).toISOString(), alert_id: alert.alert_id,
-      state: "issued", states: [{ state: "issued", at: new Date(at + 3).toISOString(), detail: null }],
+      command_id: `c${String(this.offset).padStart(8, "0")}`, timestamp: new Date(at).toISOString(), not_after: new Date(at + 30_000).toISOString(),
+      alert_id: null, ...given, state: "issued", states: [{ state: "issued", at: new Date(at + 3).toISOString(), detail: null }],
     };
     this.commands.push(command);
     this.changed?.("command", command, this.offset++);
@@ -97,6 +104,7 @@ export class World {
       then += 2 + 400 * this.random() ** 4;
       this.due.push([then, command, state]);
     }
+    return command;
   }
 
   settle(now) {

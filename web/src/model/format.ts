@@ -51,7 +51,7 @@ export function number(of: number): string {
   if (!Number.isFinite(of)) return NOTHING;
   const size = Math.abs(of);
   if (size !== 0 && (size >= 1e7 || size < 1e-3)) return of.toExponential(2);
-  return String(Number(of.toPrecision(6)));
+  return String(Number(of.toPrecision(7)));
 }
 
 export function score(of: number | null | undefined): string {

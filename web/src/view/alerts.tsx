@@ -5,7 +5,7 @@ import * as format from "../model/format.ts";
 import { ALERTS_PER_GROUP_MAX, severityLook, type Group } from "../model/groups.ts";
 import type { Alert } from "../model/types.ts";
 import { alertsChanged, choose, fleet, groups, now, status } from "../state.ts";
-import { named, t, type Word } from "../words.ts";
+import { named, t } from "../words.ts";
 
 const GROUPS_SHOWN = 60;
 const ALERTS_SHOWN = 10;
@@ -47,10 +47,7 @@ function GroupLine({ group }: { group: Group }) {
           <span class="kind">{named("type", group.type)}</span>
         </span>
         <span class="facts">
-          {group.last.anomaly_score !== undefined && group.last.anomaly_score !== null && (
-            <span class="score"><span class="label">{t("score")}</span> <span class="num">{format.score(group.last.anomaly_score)}</span></span>
-          )}
-          <span class={`severity ${look}`}>{named("severity", group.last.severity)}</span>
+          <Severity alert={group.last} />
           <span class="times num">{format.integer(group.count)}{t("times")}</span>
           <span class="when num">{format.clock(group.lastMs, now.value)}</span>
         </span>
@@ -72,16 +69,24 @@ function GroupLine({ group }: { group: Group }) {
   );
 }
 
+// With the score, where the rule gives one.
+function Severity({ alert }: { alert: Alert }) {
+  const score = alert.anomaly_score ?? null;
+  return (
+    <span class={`severity ${severityLook(alert.severity)}`}>
+      {named("severity", alert.severity)}
+      {score !== null && <span class="num" title={`${t("score")} ${score}`}> <span class="unseen">{t("score")}</span>{format.score(score)}</span>}
+    </span>
+  );
+}
+
 function Single({ alert }: { alert: Alert }) {
   const field = fleet.devices.get(alert.device_id)?.field ?? undefined;
   return (
     <li>
       <p class="top">
         <button type="button" class="name num" onClick={() => choose(alert.device_id, field)}>{format.clock(Date.parse(alert.timestamp), now.value, true)}</button>
-        <span class={`severity ${severityLook(alert.severity)}`}>{named("severity", alert.severity)}</span>
-        {alert.anomaly_score !== undefined && alert.anomaly_score !== null && (
-          <span><span class="label">{t("score")}</span> <span class="num">{alert.anomaly_score.toFixed(3)}</span></span>
-        )}
+        <Severity alert={alert} />
       </p>
       {alert.message && <p class="message">{alert.message}</p>}
       {alert.data && (
@@ -95,9 +100,4 @@ function Single({ alert }: { alert: Alert }) {
       )}
     </li>
   );
-}
-
-export function unitOf(ms: number): string {
-  const { count, unit } = format.age(ms);
-  return t(`unit.${unit}` as Word, { n: count });
 }

@@ -123,7 +123,7 @@ function Drawing({ minutes }: { minutes: number }) {
         <span class="big">{r ? format.number(r.value) : format.NOTHING}</span>
         {r && <span class="label">{r.hover ? format.clock(r.at * 1000, now.peek(), true) : ""}</span>}
         {r && <span class="label range">{t("min")} {format.number(r.min)} · {t("max")} {format.number(r.max)}</span>}
-        {marked.value > 0 && <span class="label legend"><i class="ring" /> {t("alertMark")} {marked.value}</span>}
+        {marked.value > 0 && <span class="label legend"><i class="ring" /> {marked.value} {t("alertMark")}</span>}
       </div>
       <div
         class="plot" ref={host} role="img" data-points={feed.series?.size ?? 0}

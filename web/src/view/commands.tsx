@@ -32,10 +32,10 @@ function Line({ command }: { command: Command }) {
   const last = command.states[command.states.length - 1];
   const steps = command.states.map((s) => `${named("state", s.state)} ${format.clock(Date.parse(s.at), now.value, true)}`).join("\n");
   return (
-    <li data-command={command.command_id}>
+    <li data-command={command.command_id} title={command.reason ? format.words(command.reason) : undefined}>
       <span class="what">
         <span class="name">{command.device_id}</span> <span class="order">{format.words(command.command)}</span>
-        {command.reason && <span class="label">{format.words(command.reason)}</span>}
+        {command.reason && <span class="label reason">{format.words(command.reason)}</span>}
       </span>
       <span class="facts">
         {took !== null && (
