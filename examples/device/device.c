@@ -25,14 +25,22 @@ static struct {
   double dead_band, limit, hysteresis;
   long every_ms, heartbeat_ms, silence_ms, capacity;
   bool from_stdin, until_sent;
-} config = {.host = "127.0.0.1", .port = "1883", .state = ".", .dead_band = 0.2, .limit = 80, .hysteresis = 2,
-            .every_ms = 1000, .heartbeat_ms = 60000, .silence_ms = 10000, .capacity = 4096};
+} config = {.host = "127.0.0.1",
+            .port = "1883",
+            .state = ".",
+            .dead_band = 0.2,
+            .limit = 80,
+            .hysteresis = 2,
+            .every_ms = 1000,
+            .heartbeat_ms = 60000,
+            .silence_ms = 10000,
+            .capacity = 4096};
 
 static struct mqtt link_;
 static struct ring ring;
 static struct fence fence;
-static uint64_t sent_end;         /* readings before it have been sent over this connection */
-static uint64_t sent_ever;        /* … over any, since the start */
+static uint64_t sent_end;          /* readings before it have been sent over this connection */
+static uint64_t sent_ever;         /* … over any, since the start */
 static int64_t heard_ms, spoke_ms; /* last byte from and to the gateway */
 static int64_t retry_ms, backoff_ms = 200;
 static bool cooling;
@@ -57,7 +65,7 @@ static int64_t wall_ms(void) { return clock_ms(CLOCK_REALTIME); }
 static bool connected(void) { return link_.socket >= 0; }
 static bool silent(void) { return !connected() || mono_ms() - heard_ms > config.silence_ms; }
 
-static void broken(const char *why) {
+static void broken(const char* why) {
   if (connected()) printf("gateway lost: %s\n", why);
   mqtt_close(&link_);
   retry_ms = mono_ms() + backoff_ms;
@@ -67,10 +75,10 @@ static void broken(const char *why) {
 /* ---- acting ---- */
 
 /* The actuator of this example is a line in a file; a real one would be a pin. */
-static bool actuate(const char *what, const char *why) {
+static bool actuate(const char* what, const char* why) {
   char path[512];
   snprintf(path, sizeof path, "%s/actuator.log", config.state);
-  FILE *file = fopen(path, "a");
+  FILE* file = fopen(path, "a");
   if (file == NULL) return false;
   const bool written = fprintf(file, "%s %s\n", what, why) > 0 && fflush(file) == 0 && fsync(fileno(file)) == 0;
   fclose(file);
@@ -80,39 +88,42 @@ static bool actuate(const char *what, const char *why) {
 
 static void react_alone(double temperature) {
   if (!silent()) return; /* the gateway sees more than we do: it decides */
-  if (!cooling && temperature > config.limit) cooling = actuate("cooling_on", "local");
-  else if (cooling && temperature < config.limit - config.hysteresis) cooling = !actuate("cooling_off", "local");
+  if (!cooling && temperature > config.limit)
+    cooling = actuate("cooling_on", "local");
+  else if (cooling && temperature < config.limit - config.hysteresis)
+    cooling = !actuate("cooling_off", "local");
 }
 
 /* ---- commands ---- */
 
-static void answer(struct fence_entry *entry) {
+static void answer(struct fence_entry* entry) {
   char json[512], id[2 * fence_id_bytes], detail[2 * fence_detail_bytes];
-  static const char *const names[] = {"", "accepted", "done", "failed"};
+  static const char* const names[] = {"", "accepted", "done", "failed"};
   json_escape(entry->id, id, sizeof id);
   json_escape(entry->detail, detail, sizeof detail);
-  snprintf(json, sizeof json, "{\"command_id\":\"%s\",\"status\":\"%s\",\"detail\":\"%s\"}", id, names[entry->state], detail);
+  snprintf(json, sizeof json, "{\"command_id\":\"%s\",\"status\":\"%s\",\"detail\":\"%s\"}", id, names[entry->state],
+           detail);
   /* Two ids a slot: the PUBACK of `accepted` must not pass for that of `done`. */
   const unsigned packet = answer_id + 2U * (unsigned)(entry - fence.entries) + (entry->state == fence_accepted ? 0 : 1);
-  if (connected() && !mqtt_publish(&link_, ack_topic, json, (uint16_t)packet, false)) broken("write failed");
+  if (connected() && !mqtt_publish(&link_, ack_topic, json, (uint16_t)packet, 0)) broken("write failed");
   spoke_ms = mono_ms();
 }
 
-static bool known_command(const char *name) {
-  static const char *const names[] = {"shutdown", "throttle", "start", "stop", "cooling_on", "cooling_off", "undo"};
+static bool known_command(const char* name) {
+  static const char* const names[] = {"shutdown", "throttle", "start", "stop", "cooling_on", "cooling_off", "undo"};
   for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
     if (strcmp(name, names[i]) == 0) return true;
   }
   return false;
 }
 
-static void on_command(const char *json, size_t length) {
+static void on_command(const char* json, size_t length) {
   char id[fence_id_bytes], name[64], not_after[64];
   if (!json_string(json, length, "command_id", id, sizeof id)) {
     printf("a command without an id is not carried out: it could not be told from its repetition\n");
     return;
   }
-  struct fence_entry *entry = fence_find(&fence, id);
+  struct fence_entry* entry = fence_find(&fence, id);
   if (entry != NULL) {
     printf("command %s again: answered from memory\n", id);
     return answer(entry);
@@ -152,7 +163,8 @@ static void take_reading(double temperature, double humidity) {
   time_to_rfc3339(wall_ms(), when);
   int length = snprintf(json, sizeof json, "{\"device_id\":\"%s\",\"temperature\":%.2f,", config.id, temperature);
   if (!isnan(humidity)) length += snprintf(json + length, sizeof json - (size_t)length, "\"humidity\":%.2f,", humidity);
-  snprintf(json + length, sizeof json - (size_t)length, "\"timestamp\":\"%s\",\"seq\":%llu}", when, (unsigned long long)ring.tail);
+  snprintf(json + length, sizeof json - (size_t)length, "\"timestamp\":\"%s\",\"seq\":%llu}", when,
+           (unsigned long long)ring.tail);
   if (!ring_put(&ring, json)) {
     fprintf(stderr, "a reading could not be stored\n");
     return;
@@ -167,7 +179,8 @@ static void send_readings(void) {
   char text[ring_text_bytes + 1];
   if (sent_end < ring.head) sent_end = ring.head;
   while (connected() && sent_end < ring.tail && sent_end - ring.head < window) {
-    if (ring_get(&ring, sent_end, text) && !mqtt_publish(&link_, data_topic, text, reading_id(sent_end), sent_end < sent_ever)) {
+    if (ring_get(&ring, sent_end, text) &&
+        !mqtt_publish(&link_, data_topic, text, reading_id(sent_end), sent_end < sent_ever ? mqtt_repeated : 0)) {
       return broken("write failed");
     }
     ++sent_end;
@@ -179,7 +192,7 @@ static void send_readings(void) {
 /* Acknowledgements come in order (MQTT 3.1.1 section 4.6): one for a reading covers those before it. */
 static void on_puback(uint16_t id) {
   if (id >= answer_id && id < answer_id + 2 * fence_slots) {
-    struct fence_entry *entry = &fence.entries[(id - answer_id) / 2];
+    struct fence_entry* entry = &fence.entries[(id - answer_id) / 2];
     const bool of_result = (id - answer_id) % 2 == 1;
     if (of_result == (entry->state > fence_accepted)) fence_told(&fence, entry);
     return;
@@ -195,16 +208,21 @@ static void on_puback(uint16_t id) {
 /* ---- the connection ---- */
 
 static void connect_now(void) {
-  const struct mqtt_hello hello = {.host = config.host, .port = config.port, .client_id = config.id,
-                                   .user = config.user, .password = config.password, .will_topic = status_topic,
-                                   .will = "{\"status\":\"offline\"}", .keep_alive_s = 15};
+  const struct mqtt_hello hello = {.host = config.host,
+                                   .port = config.port,
+                                   .client_id = config.id,
+                                   .user = config.user,
+                                   .password = config.password,
+                                   .will_topic = status_topic,
+                                   .will = "{\"status\":\"offline\"}",
+                                   .keep_alive_s = 15};
   if (!mqtt_open(&link_, &hello)) return broken("no connection");
   printf("connected\n");
   backoff_ms = 200;
   heard_ms = spoke_ms = mono_ms();
   sent_end = ring.head;
   if (!mqtt_subscribe(&link_, command_topic, subscribe_id) ||
-      !mqtt_publish(&link_, status_topic, "{\"status\":\"online\"}", status_id, false)) {
+      !mqtt_publish(&link_, status_topic, "{\"status\":\"online\"}", status_id, mqtt_retained)) {
     return broken("write failed");
   }
   for (int i = 0; i < fence_slots; ++i) {
@@ -212,7 +230,7 @@ static void connect_now(void) {
   }
 }
 
-static void on_packet(const struct mqtt_packet *packet) {
+static void on_packet(const struct mqtt_packet* packet) {
   bool fine = true;
   switch (packet->type) {
     case mqtt_publish_type:
@@ -260,8 +278,8 @@ static bool read_lines(void) {
   if (got <= 0) return false;
   length += (size_t)got;
   held[length] = 0;
-  char *line = held;
-  for (char *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+  char* line = held;
+  for (char* end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
     double temperature, humidity = NAN;
     *end = 0;
     if (sscanf(line, "%lf %lf", &temperature, &humidity) >= 1) take_reading(temperature, humidity);
@@ -282,32 +300,54 @@ static void simulate(void) {
 }
 
 static void usage(void) {
-  fputs("usage: skerry_device --id ID [--host H] [--port P] [--state DIR] [--user U --password P]\n"
-        "  [--every MS | --stdin [--until-sent]] [--dead-band X] [--heartbeat MS] [--limit C] [--silence MS] [--capacity N]\n"
-        "  --stdin reads lines `temperature [humidity]` in place of a made-up sensor\n", stderr);
+  fputs(
+      "usage: skerry_device --id ID [--host H] [--port P] [--state DIR] [--user U --password P]\n"
+      "  [--every MS | --stdin [--until-sent]] [--dead-band X] [--heartbeat MS] [--limit C] [--silence MS] [--capacity "
+      "N]\n"
+      "  --stdin reads lines `temperature [humidity]` in place of a made-up sensor\n",
+      stderr);
   exit(2);
 }
 
-static void read_arguments(int count, char **arguments) {
+static void read_arguments(int count, char** arguments) {
   for (int i = 1; i < count; ++i) {
-    const char *key = arguments[i];
-    if (strcmp(key, "--stdin") == 0) { config.from_stdin = true; continue; }
-    if (strcmp(key, "--until-sent") == 0) { config.until_sent = true; continue; }
+    const char* key = arguments[i];
+    if (strcmp(key, "--stdin") == 0) {
+      config.from_stdin = true;
+      continue;
+    }
+    if (strcmp(key, "--until-sent") == 0) {
+      config.until_sent = true;
+      continue;
+    }
     if (++i == count) usage();
-    const char *value = arguments[i];
-    if (strcmp(key, "--id") == 0) config.id = value;
-    else if (strcmp(key, "--host") == 0) config.host = value;
-    else if (strcmp(key, "--port") == 0) config.port = value;
-    else if (strcmp(key, "--state") == 0) config.state = value;
-    else if (strcmp(key, "--user") == 0) config.user = value;
-    else if (strcmp(key, "--password") == 0) config.password = value;
-    else if (strcmp(key, "--every") == 0) config.every_ms = atol(value);
-    else if (strcmp(key, "--dead-band") == 0) config.dead_band = atof(value);
-    else if (strcmp(key, "--heartbeat") == 0) config.heartbeat_ms = atol(value);
-    else if (strcmp(key, "--limit") == 0) config.limit = atof(value);
-    else if (strcmp(key, "--silence") == 0) config.silence_ms = atol(value);
-    else if (strcmp(key, "--capacity") == 0) config.capacity = atol(value);
-    else usage();
+    const char* value = arguments[i];
+    if (strcmp(key, "--id") == 0)
+      config.id = value;
+    else if (strcmp(key, "--host") == 0)
+      config.host = value;
+    else if (strcmp(key, "--port") == 0)
+      config.port = value;
+    else if (strcmp(key, "--state") == 0)
+      config.state = value;
+    else if (strcmp(key, "--user") == 0)
+      config.user = value;
+    else if (strcmp(key, "--password") == 0)
+      config.password = value;
+    else if (strcmp(key, "--every") == 0)
+      config.every_ms = atol(value);
+    else if (strcmp(key, "--dead-band") == 0)
+      config.dead_band = atof(value);
+    else if (strcmp(key, "--heartbeat") == 0)
+      config.heartbeat_ms = atol(value);
+    else if (strcmp(key, "--limit") == 0)
+      config.limit = atof(value);
+    else if (strcmp(key, "--silence") == 0)
+      config.silence_ms = atol(value);
+    else if (strcmp(key, "--capacity") == 0)
+      config.capacity = atol(value);
+    else
+      usage();
   }
   if (config.id == NULL || strlen(config.id) > 64 || strpbrk(config.id, "/+#\"\\") != NULL) usage();
   /* A packet id must name one reading of those on their way. */
@@ -329,7 +369,7 @@ static void open_state(void) {
   if (folder >= 0) close(folder);
 }
 
-int main(int count, char **arguments) {
+int main(int count, char** arguments) {
   read_arguments(count, arguments);
   setvbuf(stdout, NULL, _IOLBF, 0);
   const struct sigaction action = {.sa_handler = stop};
@@ -356,7 +396,8 @@ int main(int count, char **arguments) {
     if (polls[0].revents != 0) read_gateway();
     if (polls[1].revents != 0 && !read_lines()) input = false;
   }
-  printf("%llu readings kept, %llu lost to make room\n", (unsigned long long)(ring.tail - ring.head), (unsigned long long)ring.lost);
+  printf("%llu readings kept, %llu lost to make room\n", (unsigned long long)(ring.tail - ring.head),
+         (unsigned long long)ring.lost);
   mqtt_close(&link_); /* no DISCONNECT: the will says that we are offline */
   return 0;
 }

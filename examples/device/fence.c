@@ -10,7 +10,7 @@
 
 enum { slot_bytes = 256 };
 
-static bool save(struct fence *fence, const struct fence_entry *entry, bool sync) {
+static bool save(struct fence* fence, const struct fence_entry* entry, bool sync) {
   char text[slot_bytes] = {0};
   snprintf(text, sizeof text - 12, "%llu\n%d\n%d\n%s\n%s\n", (unsigned long long)entry->number, (int)entry->state,
            (int)entry->told, entry->id, entry->detail);
@@ -20,7 +20,7 @@ static bool save(struct fence *fence, const struct fence_entry *entry, bool sync
   return !sync || fsync(fence->file) == 0;
 }
 
-static bool load(struct fence *fence, struct fence_entry *entry) {
+static bool load(struct fence* fence, struct fence_entry* entry) {
   char text[slot_bytes + 1] = {0};
   const off_t at = (off_t)(entry - fence->entries) * slot_bytes;
   if (pread(fence->file, text, slot_bytes, at) != slot_bytes) return false;
@@ -29,9 +29,9 @@ static bool load(struct fence *fence, struct fence_entry *entry) {
   int used = 0;
   if (sscanf(text + slot_bytes - 12, "%8x", &crc) != 1 || crc != crc32_of(text, slot_bytes - 12)) return false;
   if (sscanf(text, "%llu\n%u\n%u\n%n", &number, &state, &told, &used) != 3 || state > fence_failed) return false;
-  const char *id = text + used;
-  const char *id_end = strchr(id, '\n');
-  const char *detail_end = id_end ? strchr(id_end + 1, '\n') : NULL;
+  const char* id = text + used;
+  const char* id_end = strchr(id, '\n');
+  const char* detail_end = id_end ? strchr(id_end + 1, '\n') : NULL;
   if (!detail_end || id_end - id >= fence_id_bytes || detail_end - id_end - 1 >= fence_detail_bytes) return false;
   entry->number = number;
   entry->state = (enum fence_state)state;
@@ -41,13 +41,13 @@ static bool load(struct fence *fence, struct fence_entry *entry) {
   return true;
 }
 
-bool fence_open(struct fence *fence, const char *path) {
+bool fence_open(struct fence* fence, const char* path) {
   memset(fence, 0, sizeof *fence);
   fence->next = 1;
   fence->file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fence->file < 0) return false;
   for (int i = 0; i < fence_slots; ++i) {
-    struct fence_entry *entry = &fence->entries[i];
+    struct fence_entry* entry = &fence->entries[i];
     if (!load(fence, entry)) memset(entry, 0, sizeof *entry);
     if (entry->number >= fence->next) fence->next = entry->number + 1;
     if (entry->state != fence_accepted) continue;
@@ -56,17 +56,17 @@ bool fence_open(struct fence *fence, const char *path) {
   return true;
 }
 
-struct fence_entry *fence_find(struct fence *fence, const char *id) {
+struct fence_entry* fence_find(struct fence* fence, const char* id) {
   for (int i = 0; i < fence_slots; ++i) {
-    struct fence_entry *entry = &fence->entries[i];
+    struct fence_entry* entry = &fence->entries[i];
     if (entry->state != fence_free && strcmp(entry->id, id) == 0) return entry;
   }
   return NULL;
 }
 
-struct fence_entry *fence_take(struct fence *fence, const char *id) {
+struct fence_entry* fence_take(struct fence* fence, const char* id) {
   if (strlen(id) >= fence_id_bytes || strchr(id, '\n') != NULL) return NULL;
-  struct fence_entry *oldest = &fence->entries[0];
+  struct fence_entry* oldest = &fence->entries[0];
   for (int i = 1; i < fence_slots; ++i) {
     if (fence->entries[i].number < oldest->number) oldest = &fence->entries[i];
   }
@@ -77,7 +77,7 @@ struct fence_entry *fence_take(struct fence *fence, const char *id) {
   return save(fence, oldest, true) ? oldest : NULL;
 }
 
-bool fence_finish(struct fence *fence, struct fence_entry *entry, enum fence_state state, const char *detail) {
+bool fence_finish(struct fence* fence, struct fence_entry* entry, enum fence_state state, const char* detail) {
   entry->state = state;
   entry->told = false;
   snprintf(entry->detail, sizeof entry->detail, "%s", detail);
@@ -85,7 +85,7 @@ bool fence_finish(struct fence *fence, struct fence_entry *entry, enum fence_sta
 }
 
 /* Not synced: at worst the answer is given once more. */
-void fence_told(struct fence *fence, struct fence_entry *entry) {
+void fence_told(struct fence* fence, struct fence_entry* entry) {
   entry->told = true;
   (void)save(fence, entry, false);
 }

@@ -26,11 +26,11 @@ struct fence {
 
 /* Commands that were accepted and not finished when the power went are `failed` now: they may have run, so they never
  * run again. */
-bool fence_open(struct fence *fence, const char *path);
-struct fence_entry *fence_find(struct fence *fence, const char *id);
+bool fence_open(struct fence* fence, const char* path);
+struct fence_entry* fence_find(struct fence* fence, const char* id);
 /* Takes the id; on disk when it returns. NULL: it could not be stored, so it must not be carried out. */
-struct fence_entry *fence_take(struct fence *fence, const char *id);
-bool fence_finish(struct fence *fence, struct fence_entry *entry, enum fence_state state, const char *detail);
-void fence_told(struct fence *fence, struct fence_entry *entry);
+struct fence_entry* fence_take(struct fence* fence, const char* id);
+bool fence_finish(struct fence* fence, struct fence_entry* entry, enum fence_state state, const char* detail);
+void fence_told(struct fence* fence, struct fence_entry* entry);
 
 #endif

@@ -6,15 +6,17 @@
 #include <time.h>
 
 /* Past the string whose opening quote is at `at`; its inside is [at + 1, end). 0 when it does not end. */
-static size_t string_end(const char *json, size_t length, size_t at) {
+static size_t string_end(const char* json, size_t length, size_t at) {
   for (size_t i = at + 1; i < length; ++i) {
-    if (json[i] == '\\') ++i;
-    else if (json[i] == '"') return i + 1;
+    if (json[i] == '\\')
+      ++i;
+    else if (json[i] == '"')
+      return i + 1;
   }
   return 0;
 }
 
-static bool unescape(const char *from, size_t length, char *to, size_t size) {
+static bool unescape(const char* from, size_t length, char* to, size_t size) {
   size_t n = 0;
   for (size_t i = 0; i < length; ++i) {
     char c = from[i];
@@ -34,7 +36,7 @@ static bool unescape(const char *from, size_t length, char *to, size_t size) {
   return true;
 }
 
-bool json_string(const char *json, size_t length, const char *key, char *to, size_t size) {
+bool json_string(const char* json, size_t length, const char* key, char* to, size_t size) {
   int depth = 0;
   const size_t key_length = strlen(key);
   for (size_t i = 0; i < length; ++i) {
@@ -59,7 +61,7 @@ bool json_string(const char *json, size_t length, const char *key, char *to, siz
   return false;
 }
 
-void json_escape(const char *text, char *to, size_t size) {
+void json_escape(const char* text, char* to, size_t size) {
   size_t n = 0;
   for (; *text != 0 && n + 3 < size; ++text) {
     if (*text == '"' || *text == '\\') to[n++] = '\\';
@@ -75,10 +77,11 @@ static int64_t days(int64_t year, int64_t month, int64_t day) {
   return 365 * year + year / 4 - year / 100 + year / 400 + (shifted * 306 + 5) / 10 + day - 1 - 719468;
 }
 
-int64_t time_from_rfc3339(const char *text) {
+int64_t time_from_rfc3339(const char* text) {
   int year, month, day, hour, minute, used = 0;
   double second;
-  if (sscanf(text, "%4d-%2d-%2d%*1[T ]%2d:%2d:%lf%n", &year, &month, &day, &hour, &minute, &second, &used) != 6) return -1;
+  if (sscanf(text, "%4d-%2d-%2d%*1[T ]%2d:%2d:%lf%n", &year, &month, &day, &hour, &minute, &second, &used) != 6)
+    return -1;
   if (strcmp(text + used, "Z") != 0 && strcmp(text + used, "+00:00") != 0) return -1;
   return ((days(year, month, day) * 24 + hour) * 60 + minute) * 60000 + (int64_t)(second * 1000 + 0.5);
 }

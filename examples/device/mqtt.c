@@ -17,26 +17,26 @@ struct writer {
   bool full;
 };
 
-static void put(struct writer *w, const void *bytes, size_t length) {
+static void put(struct writer* w, const void* bytes, size_t length) {
   if (length > sizeof w->bytes - w->length) w->full = true;
   if (w->full) return;
   memcpy(w->bytes + w->length, bytes, length);
   w->length += length;
 }
-static void put_byte(struct writer *w, unsigned value) {
+static void put_byte(struct writer* w, unsigned value) {
   const unsigned char byte = (unsigned char)value;
   put(w, &byte, 1);
 }
-static void put_u16(struct writer *w, unsigned value) {
+static void put_u16(struct writer* w, unsigned value) {
   put_byte(w, value >> 8);
   put_byte(w, value & 0xff);
 }
-static void put_text(struct writer *w, const char *text) {
+static void put_text(struct writer* w, const char* text) {
   put_u16(w, (unsigned)strlen(text));
   put(w, text, strlen(text));
 }
 
-static bool send_all(struct mqtt *m, const unsigned char *bytes, size_t length) {
+static bool send_all(struct mqtt* m, const unsigned char* bytes, size_t length) {
   while (length > 0) {
     const ssize_t sent = send(m->socket, bytes, length, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
@@ -48,7 +48,7 @@ static bool send_all(struct mqtt *m, const unsigned char *bytes, size_t length) 
 }
 
 /* The fixed header of section 2.2 before `body`, in one write. */
-static bool send_packet(struct mqtt *m, unsigned first, const struct writer *body) {
+static bool send_packet(struct mqtt* m, unsigned first, const struct writer* body) {
   struct writer out = {.length = 0};
   size_t rest = body->length;
   if (body->full || m->socket < 0) return false;
@@ -61,12 +61,12 @@ static bool send_packet(struct mqtt *m, unsigned first, const struct writer *bod
   return !out.full && send_all(m, out.bytes, out.length);
 }
 
-static int connect_to(const char *host, const char *port) {
+static int connect_to(const char* host, const char* port) {
   const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-  struct addrinfo *found = NULL;
+  struct addrinfo* found = NULL;
   if (getaddrinfo(host, port, &hints, &found) != 0) return -1;
   int s = -1;
-  for (const struct addrinfo *a = found; a != NULL && s < 0; a = a->ai_next) {
+  for (const struct addrinfo* a = found; a != NULL && s < 0; a = a->ai_next) {
     s = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
     if (s < 0) continue;
     const struct timeval limit = {.tv_sec = timeout_ms / 1000};
@@ -80,15 +80,16 @@ static int connect_to(const char *host, const char *port) {
   return s;
 }
 
-bool mqtt_open(struct mqtt *m, const struct mqtt_hello *hello) {
+bool mqtt_open(struct mqtt* m, const struct mqtt_hello* hello) {
   struct writer w = {.length = 0};
   struct mqtt_packet packet;
   m->length = m->skip = 0;
   m->socket = connect_to(hello->host, hello->port);
   if (m->socket < 0) return false;
   put_text(&w, "MQTT");
-  put_byte(&w, 4);                                                                          /* level: 3.1.1 */
-  put_byte(&w, 0x04 | 0x08 | 0x20 | (hello->user ? 0x80 : 0) | (hello->password ? 0x40 : 0)); /* will, QoS 1, retained */
+  put_byte(&w, 4); /* level: 3.1.1 */
+  put_byte(&w,
+           0x04 | 0x08 | 0x20 | (hello->user ? 0x80 : 0) | (hello->password ? 0x40 : 0)); /* will, QoS 1, retained */
   put_u16(&w, hello->keep_alive_s);
   put_text(&w, hello->client_id);
   put_text(&w, hello->will_topic);
@@ -109,20 +110,20 @@ bool mqtt_open(struct mqtt *m, const struct mqtt_hello *hello) {
   return mqtt_close(m), false;
 }
 
-void mqtt_close(struct mqtt *m) {
+void mqtt_close(struct mqtt* m) {
   if (m->socket >= 0) close(m->socket);
   m->socket = -1;
 }
 
-bool mqtt_publish(struct mqtt *m, const char *topic, const char *payload, uint16_t id, bool repeated) {
+bool mqtt_publish(struct mqtt* m, const char* topic, const char* payload, uint16_t id, unsigned flags) {
   struct writer w = {.length = 0};
   put_text(&w, topic);
   put_u16(&w, id);
   put(&w, payload, strlen(payload));
-  return send_packet(m, mqtt_publish_type << 4 | 0x02 | (repeated ? 0x08 : 0), &w);
+  return send_packet(m, mqtt_publish_type << 4 | 0x02 | flags, &w);
 }
 
-bool mqtt_subscribe(struct mqtt *m, const char *filter, uint16_t id) {
+bool mqtt_subscribe(struct mqtt* m, const char* filter, uint16_t id) {
   struct writer w = {.length = 0};
   put_u16(&w, id);
   put_text(&w, filter);
@@ -130,13 +131,13 @@ bool mqtt_subscribe(struct mqtt *m, const char *filter, uint16_t id) {
   return send_packet(m, mqtt_subscribe_type << 4 | 0x02, &w);
 }
 
-bool mqtt_send_short(struct mqtt *m, enum mqtt_type type, uint16_t id) {
+bool mqtt_send_short(struct mqtt* m, enum mqtt_type type, uint16_t id) {
   struct writer w = {.length = 0};
   if (type != mqtt_pingreq) put_u16(&w, id);
   return send_packet(m, (unsigned)type << 4 | (type == mqtt_pubrel ? 0x02U : 0U), &w);
 }
 
-bool mqtt_receive(struct mqtt *m) {
+bool mqtt_receive(struct mqtt* m) {
   const ssize_t got = recv(m->socket, m->in + m->length, sizeof m->in - m->length, MSG_DONTWAIT);
   if (got < 0) return errno == EAGAIN || errno == EINTR;
   if (got == 0) return false;
@@ -144,12 +145,12 @@ bool mqtt_receive(struct mqtt *m) {
   return true;
 }
 
-static void forget(struct mqtt *m, size_t count) {
+static void forget(struct mqtt* m, size_t count) {
   memmove(m->in, m->in + count, m->length - count);
   m->length -= count;
 }
 
-static bool parse_publish(const unsigned char *body, size_t length, struct mqtt_packet *packet) {
+static bool parse_publish(const unsigned char* body, size_t length, struct mqtt_packet* packet) {
   if (length < 2) return false;
   const size_t topic = (size_t)body[0] << 8 | body[1];
   const size_t id_bytes = packet->qos > 0 ? 2 : 0;
@@ -158,12 +159,12 @@ static bool parse_publish(const unsigned char *body, size_t length, struct mqtt_
   memcpy(packet->topic, body + 2, kept);
   packet->topic[kept] = 0;
   if (id_bytes > 0) packet->id = (uint16_t)(body[2 + topic] << 8 | body[3 + topic]);
-  packet->payload = (const char *)body + 2 + topic + id_bytes;
+  packet->payload = (const char*)body + 2 + topic + id_bytes;
   packet->payload_length = length - 2 - topic - id_bytes;
   return true;
 }
 
-int mqtt_next(struct mqtt *m, struct mqtt_packet *packet) {
+int mqtt_next(struct mqtt* m, struct mqtt_packet* packet) {
   static unsigned char body[mqtt_bytes_max]; /* what `payload` points into */
   if (m->skip > 0) {
     const size_t now = m->skip < m->length ? m->skip : m->length;

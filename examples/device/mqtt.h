@@ -7,8 +7,17 @@
 #include <stdint.h>
 
 enum mqtt_type {
-  mqtt_connect_type = 1, mqtt_connack = 2, mqtt_publish_type = 3, mqtt_puback = 4, mqtt_pubrec = 5, mqtt_pubrel = 6,
-  mqtt_pubcomp = 7, mqtt_subscribe_type = 8, mqtt_suback = 9, mqtt_pingreq = 12, mqtt_pingresp = 13
+  mqtt_connect_type = 1,
+  mqtt_connack = 2,
+  mqtt_publish_type = 3,
+  mqtt_puback = 4,
+  mqtt_pubrec = 5,
+  mqtt_pubrel = 6,
+  mqtt_pubcomp = 7,
+  mqtt_subscribe_type = 8,
+  mqtt_suback = 9,
+  mqtt_pingreq = 12,
+  mqtt_pingresp = 13
 };
 
 enum { mqtt_bytes_max = 64 * 1024, mqtt_topic_max = 256 };
@@ -25,7 +34,7 @@ struct mqtt_packet {
   unsigned qos;
   uint16_t id;
   char topic[mqtt_topic_max];
-  const char *payload; /* valid until the next call */
+  const char* payload; /* valid until the next call */
   size_t payload_length;
 };
 
@@ -36,12 +45,13 @@ struct mqtt_hello {
 };
 
 /* A session that the broker keeps (CleanSession 0). True after a CONNACK that accepts; at most about 5 s. */
-bool mqtt_open(struct mqtt *m, const struct mqtt_hello *hello);
-void mqtt_close(struct mqtt *m);
-bool mqtt_publish(struct mqtt *m, const char *topic, const char *payload, uint16_t id, bool repeated); /* QoS 1 */
-bool mqtt_subscribe(struct mqtt *m, const char *filter, uint16_t id);                                  /* QoS 2 */
-bool mqtt_send_short(struct mqtt *m, enum mqtt_type type, uint16_t id); /* PUBACK … PUBCOMP, PINGREQ */
-bool mqtt_receive(struct mqtt *m);                          /* what the socket has; false: the connection is over */
-int mqtt_next(struct mqtt *m, struct mqtt_packet *packet);  /* 1: one, 0: none yet, -1: not MQTT */
+bool mqtt_open(struct mqtt* m, const struct mqtt_hello* hello);
+void mqtt_close(struct mqtt* m);
+enum { mqtt_retained = 0x01, mqtt_repeated = 0x08 }; /* flags of a PUBLISH */
+bool mqtt_publish(struct mqtt* m, const char* topic, const char* payload, uint16_t id, unsigned flags); /* QoS 1 */
+bool mqtt_subscribe(struct mqtt* m, const char* filter, uint16_t id);                                   /* QoS 2 */
+bool mqtt_send_short(struct mqtt* m, enum mqtt_type type, uint16_t id); /* PUBACK … PUBCOMP, PINGREQ */
+bool mqtt_receive(struct mqtt* m);                         /* what the socket has; false: the connection is over */
+int mqtt_next(struct mqtt* m, struct mqtt_packet* packet); /* 1: one, 0: none yet, -1: not MQTT */
 
 #endif

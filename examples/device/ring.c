@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-uint32_t crc32_of(const void *bytes, size_t length) {
-  const unsigned char *at = bytes;
+uint32_t crc32_of(const void* bytes, size_t length) {
+  const unsigned char* at = bytes;
   uint32_t crc = ~0U;
   while (length-- > 0) {
     crc ^= *at++;
@@ -16,16 +16,16 @@ uint32_t crc32_of(const void *bytes, size_t length) {
   return ~crc;
 }
 
-static void store(unsigned char *to, uint64_t value, int bytes) {
+static void store(unsigned char* to, uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) to[i] = (unsigned char)(value >> (8 * i));
 }
-static uint64_t load(const unsigned char *from, int bytes) {
+static uint64_t load(const unsigned char* from, int bytes) {
   uint64_t value = 0;
   for (int i = 0; i < bytes; ++i) value |= (uint64_t)from[i] << (8 * i);
   return value;
 }
 
-static bool write_slot(int file, uint64_t slot, uint64_t number, const char *text, size_t length) {
+static bool write_slot(int file, uint64_t slot, uint64_t number, const char* text, size_t length) {
   unsigned char bytes[ring_slot_bytes] = {0};
   store(bytes + 4, length, 2);
   store(bytes + 6, number, 8);
@@ -34,7 +34,7 @@ static bool write_slot(int file, uint64_t slot, uint64_t number, const char *tex
   return pwrite(file, bytes, sizeof bytes, (off_t)(slot * ring_slot_bytes)) == (ssize_t)sizeof bytes;
 }
 
-static bool read_slot(int file, uint64_t slot, uint64_t *number, char *text, size_t *length) {
+static bool read_slot(int file, uint64_t slot, uint64_t* number, char* text, size_t* length) {
   unsigned char bytes[ring_slot_bytes];
   if (pread(file, bytes, sizeof bytes, (off_t)(slot * ring_slot_bytes)) != (ssize_t)sizeof bytes) return false;
   if (load(bytes, 4) != crc32_of(bytes + 4, sizeof bytes - 4)) return false;
@@ -46,7 +46,7 @@ static bool read_slot(int file, uint64_t slot, uint64_t *number, char *text, siz
   return true;
 }
 
-bool ring_open(struct ring *ring, const char *path, uint64_t capacity) {
+bool ring_open(struct ring* ring, const char* path, uint64_t capacity) {
   char text[ring_text_bytes + 1];
   size_t length;
   uint64_t number;
@@ -66,7 +66,7 @@ bool ring_open(struct ring *ring, const char *path, uint64_t capacity) {
   return write_slot(ring->file, 0, ring->head, "", 0) && fsync(ring->file) == 0;
 }
 
-bool ring_put(struct ring *ring, const char *text) {
+bool ring_put(struct ring* ring, const char* text) {
   const size_t length = strlen(text);
   if (length > ring_text_bytes) return false;
   if (!write_slot(ring->file, ring->tail % ring->capacity + 1, ring->tail, text, length)) return false;
@@ -79,7 +79,7 @@ bool ring_put(struct ring *ring, const char *text) {
   return true;
 }
 
-bool ring_get(const struct ring *ring, uint64_t seq, char text[ring_text_bytes + 1]) {
+bool ring_get(const struct ring* ring, uint64_t seq, char text[ring_text_bytes + 1]) {
   uint64_t number;
   size_t length;
   return seq >= ring->head && seq < ring->tail &&
@@ -87,7 +87,7 @@ bool ring_get(const struct ring *ring, uint64_t seq, char text[ring_text_bytes +
 }
 
 /* Not synced: after a cut some readings are sent once more, with the same seq, which the gateway can tell. */
-void ring_drop(struct ring *ring, uint64_t end) {
+void ring_drop(struct ring* ring, uint64_t end) {
   if (end <= ring->head) return;
   ring->head = end < ring->tail ? end : ring->tail;
   (void)write_slot(ring->file, 0, ring->head, "", 0);

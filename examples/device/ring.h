@@ -20,11 +20,11 @@ struct ring {
   uint64_t lost; /* oldest readings that made room, since ring_open() */
 };
 
-bool ring_open(struct ring *ring, const char *path, uint64_t capacity);
-bool ring_put(struct ring *ring, const char *text); /* as number ring->tail; on disk when it returns */
-bool ring_get(const struct ring *ring, uint64_t seq, char text[ring_text_bytes + 1]);
-void ring_drop(struct ring *ring, uint64_t end); /* everything before `end` */
+bool ring_open(struct ring* ring, const char* path, uint64_t capacity);
+bool ring_put(struct ring* ring, const char* text); /* as number ring->tail; on disk when it returns */
+bool ring_get(const struct ring* ring, uint64_t seq, char text[ring_text_bytes + 1]);
+void ring_drop(struct ring* ring, uint64_t end); /* everything before `end` */
 
-uint32_t crc32_of(const void *bytes, size_t length);
+uint32_t crc32_of(const void* bytes, size_t length);
 
 #endif

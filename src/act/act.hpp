@@ -1,7 +1,7 @@
 // Alerts and commands: what was raised, what was asked of devices, and what became of it.
 //
-// A Tracker reads the log and keeps the newest alerts and commands. It turns what the broker says about deliveries, what
-// devices answer on `commands/{device}/ack`, and time into the fate of each command, and appends every change as a
+// A Tracker reads the log and keeps the newest alerts and commands. It turns what the broker says about deliveries,
+// what devices answer on `commands/{device}/ack`, and time into the fate of each command, and appends every change as a
 // record of kind fate. The fates in the log are the truth: after a crash they are read back first, then what came in
 // meanwhile is judged, so that no change is written twice and none is missed.
 //
@@ -76,10 +76,10 @@ Result<Command> make_command(const CommandRequest& request, Wall now, Chance& ch
 // ---- what queries give ----
 
 struct Query {
-  std::string_view device;  // empty: all
-  std::string_view type;    // alerts: alert_type; commands: the command's name; empty: all
+  std::string_view device;                 // empty: all
+  std::string_view type;                   // alerts: alert_type; commands: the command's name; empty: all
   std::size_t limit = page_items_default;  // 1 to page_items_max, cut to it
-  std::string_view cursor;  // Page::next of the page before; empty: the newest
+  std::string_view cursor;                 // Page::next of the page before; empty: the newest
 };
 
 struct Page {
@@ -93,7 +93,7 @@ struct Change {
   What what = What::alert;
   record::Position id;  // of the alert's, command's or fate's record: the event's id
   std::string device;
-  std::string item;     // JSON as the queries give it; of a command with the states reached by then
+  std::string item;  // JSON as the queries give it; of a command with the states reached by then
 };
 
 struct Counts {

@@ -19,7 +19,8 @@ Result<> take_ttl(CommandRequest& request, const Json& value) {
   if (!value.is_number()) return fail(Code::invalid, "must be a number of seconds", "ttl_s");
   const auto seconds = value.get<double>();
   // A day at most is allowed anyway; this keeps the conversion within its range.
-  if (!(seconds > 0) || seconds > 1e9) return fail(Code::invalid, "must be above 0 and at most the allowed maximum", "ttl_s");
+  if (!(seconds > 0) || seconds > 1e9)
+    return fail(Code::invalid, "must be above 0 and at most the allowed maximum", "ttl_s");
   request.ttl = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
   return {};
 }
@@ -32,16 +33,26 @@ Result<> take_not_after(CommandRequest& request, const Json& value) {
 }
 
 Result<> take_member(CommandRequest& request, const std::string& key, const Json& value) {
-  if (key == "device_id") request.device_id = TRY(text_member(key, value));
-  else if (key == "command") request.command = TRY(text_member(key, value));
-  else if (value.is_null()) return {};  // the others may be absent, so also null
-  else if (key == "reason") request.reason = TRY(text_member(key, value));
-  else if (key == "alert_id") request.alert_id = TRY(text_member(key, value));
-  else if (key == "ttl_s") TRY(take_ttl(request, value));
-  else if (key == "not_after") TRY(take_not_after(request, value));
-  else if (key == "params") request.params = value.dump();
-  else if (key == "compensation") request.compensation = value.dump();
-  else return fail(Code::invalid, "is not a field of a command", key);
+  if (key == "device_id")
+    request.device_id = TRY(text_member(key, value));
+  else if (key == "command")
+    request.command = TRY(text_member(key, value));
+  else if (value.is_null())
+    return {};  // the others may be absent, so also null
+  else if (key == "reason")
+    request.reason = TRY(text_member(key, value));
+  else if (key == "alert_id")
+    request.alert_id = TRY(text_member(key, value));
+  else if (key == "ttl_s")
+    TRY(take_ttl(request, value));
+  else if (key == "not_after")
+    TRY(take_not_after(request, value));
+  else if (key == "params")
+    request.params = value.dump();
+  else if (key == "compensation")
+    request.compensation = value.dump();
+  else
+    return fail(Code::invalid, "is not a field of a command", key);
   return {};
 }
 
@@ -51,7 +62,8 @@ Result<> check_text(std::string_view field, std::string_view text, std::size_t b
   }
   if (!record::is_utf8(text)) return fail(Code::invalid, "is not UTF-8", std::string(field));
   for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20) return fail(Code::invalid, "contains a control character", std::string(field));
+    if (static_cast<unsigned char>(c) < 0x20)
+      return fail(Code::invalid, "contains a control character", std::string(field));
   }
   return {};
 }
@@ -59,7 +71,9 @@ Result<> check_text(std::string_view field, std::string_view text, std::size_t b
 Result<> check_object(std::string_view field, const std::string& text) {
   if (text.empty()) return {};
   const bool fine = !too_deep(text) && Json::parse(text, nullptr, false).is_object();
-  if (!fine) return fail(Code::invalid, "must be a JSON object of at most " + std::to_string(nesting_max) + " levels", std::string(field));
+  if (!fine)
+    return fail(Code::invalid, "must be a JSON object of at most " + std::to_string(nesting_max) + " levels",
+                std::string(field));
   return {};
 }
 
@@ -81,11 +95,13 @@ Result<Wall> not_after_of(const CommandRequest& request, Wall now, const Options
   const auto most = std::to_string(std::chrono::duration_cast<std::chrono::seconds>(options.ttl_max).count()) + " s";
   if (request.not_after) {
     if (*request.not_after <= to_event(now)) return fail(Code::invalid, "has passed already", "not_after");
-    if (*request.not_after > to_event(now + options.ttl_max)) return fail(Code::invalid, "is more than " + most + " ahead", "not_after");
+    if (*request.not_after > to_event(now + options.ttl_max))
+      return fail(Code::invalid, "is more than " + most + " ahead", "not_after");
     return Wall(*request.not_after);
   }
   const auto ttl = request.ttl.value_or(options.ttl_default);
-  if (ttl <= ttl.zero() || ttl > options.ttl_max) return fail(Code::invalid, "must be above 0 and at most " + most, "ttl_s");
+  if (ttl <= ttl.zero() || ttl > options.ttl_max)
+    return fail(Code::invalid, "must be above 0 and at most " + most, "ttl_s");
   return Wall(to_event(now + ttl));  // whole milliseconds, as the payload says it
 }
 
@@ -100,7 +116,8 @@ void add(std::string& to, std::string_view key, std::string_view text) {
 
 Result<CommandRequest> parse_request(Bytes json) {
   const auto text = as_text(json);
-  if (text.size() > payload_bytes_max) return fail(Code::invalid, "is longer than " + std::to_string(payload_bytes_max) + " bytes", "body");
+  if (text.size() > payload_bytes_max)
+    return fail(Code::invalid, "is longer than " + std::to_string(payload_bytes_max) + " bytes", "body");
   if (too_deep(text)) return fail(Code::invalid, "has more than " + std::to_string(nesting_max) + " levels", "body");
   const auto parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!parsed.is_object()) return fail(Code::invalid, "must be one JSON object", "body");
@@ -124,14 +141,19 @@ Result<Command> make_command(const CommandRequest& request, Wall now, Chance& ch
   add(json, "reason", request.reason);
   add(json, "timestamp", format_rfc3339(to_event(now)));
   add(json, "not_after", format_rfc3339(to_event(command.not_after)));
-  if (request.alert_id.empty()) json += ",\"alert_id\":null";
-  else add(json, "alert_id", request.alert_id);
+  if (request.alert_id.empty())
+    json += ",\"alert_id\":null";
+  else
+    add(json, "alert_id", request.alert_id);
   if (!request.params.empty()) json += ",\"params\":" + request.params;
   if (!request.compensation.empty()) json += ",\"compensation\":" + request.compensation;
   command.payload = json + "}";
   // What the tracker will read back must be what it understands.
   if (!read_command(as_bytes(command.payload))) {
-    return fail(Code::invalid, "must be {\"command\": a name, \"params\": an object}, and all of it at most " + std::to_string(payload_bytes_max) + " bytes", "compensation");
+    return fail(Code::invalid,
+                "must be {\"command\": a name, \"params\": an object}, and all of it at most " +
+                    std::to_string(payload_bytes_max) + " bytes",
+                "compensation");
   }
   return command;
 }

@@ -10,7 +10,7 @@ namespace skerry::act {
 namespace {
 
 constexpr std::size_t entry_bytes = 256;  // about what an entry costs besides its texts
-constexpr int trim_steps = 64;  // looked at for each command added: more than come, so the surplus shrinks
+constexpr int trim_steps = 64;            // looked at for each command added: more than come, so the surplus shrinks
 
 bool waits(State s) { return s == State::issued || s == State::sent; }
 
@@ -122,8 +122,10 @@ void Index::count(const CommandEntry& command, int by) {
   if (is_open(command.state)) open_ += static_cast<std::size_t>(by);
   if (!waits(command.state)) return;
   const std::pair key{command.deadline, command.position};
-  if (by > 0) deadlines_.insert(key);
-  else deadlines_.erase(key);
+  if (by > 0)
+    deadlines_.insert(key);
+  else
+    deadlines_.erase(key);
 }
 
 void Index::trim_alerts() {

@@ -61,8 +61,8 @@ struct CommandEntry {
 Read<AlertEntry> alert_entry(const log::RecordView& record, AlertFields* fields = nullptr);
 Read<CommandEntry> command_entry(const log::RecordView& record, const Options& options);
 
-bool is_alert_topic(std::string_view topic);    // alerts/{device}
-bool is_command_topic(std::string_view topic);  // commands/{device}
+bool is_alert_topic(std::string_view topic);                    // alerts/{device}
+bool is_command_topic(std::string_view topic);                  // commands/{device}
 std::string_view acknowledging_device(std::string_view topic);  // of commands/{device}/ack; else empty
 
 class Index {

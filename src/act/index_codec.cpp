@@ -113,7 +113,8 @@ Result<Index> Index::decode(Bytes bytes, const Options& options) {
   for (auto left = from.varint(); left > 0 && from.ok(); --left) {
     if (!index.add(TRY(decode_command(from))) && from.ok()) return fail(Code::damaged, "a command stands twice");
   }
-  if (!from.ok() || !from.rest().empty()) return fail(Code::damaged, "the alerts and commands do not end where they should");
+  if (!from.ok() || !from.rest().empty())
+    return fail(Code::damaged, "the alerts and commands do not end where they should");
   // Limits may be smaller now than when it was written; adding has moved the floors up then.
   index.alerts_floor_ = std::max(index.alerts_floor_, alerts_floor);
   index.commands_floor_ = std::max(index.commands_floor_, commands_floor);

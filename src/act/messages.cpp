@@ -83,8 +83,10 @@ bool too_deep(std::string_view json) {
   for (std::size_t i = 0; i < json.size(); ++i) {
     const char c = json[i];
     if (quoted) {
-      if (c == '\\') ++i;
-      else if (c == '"') quoted = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        quoted = false;
     } else if (c == '"') {
       quoted = true;
     } else if (c == '{' || c == '[') {
@@ -137,10 +139,14 @@ Read<AckFields> read_ack(Bytes payload) {
   if (!id || id->empty()) return std::unexpected(Reject::field);
   AckFields ack{std::move(*id), Event::accepted, {}};
   if (!status) return std::unexpected(Reject::status);
-  if (*status == "accepted") ack.event = Event::accepted;
-  else if (*status == "done") ack.event = Event::done;
-  else if (*status == "failed") ack.event = Event::failed;
-  else return std::unexpected(Reject::status);
+  if (*status == "accepted")
+    ack.event = Event::accepted;
+  else if (*status == "done")
+    ack.event = Event::done;
+  else if (*status == "failed")
+    ack.event = Event::failed;
+  else
+    return std::unexpected(Reject::status);
   const auto detail = json->find("detail");
   if (detail != json->end() && !detail->is_null()) {
     // A device may say more than a sentence; it is kept as JSON text.
@@ -156,10 +162,14 @@ Read<DeliveryFields> read_delivery(Bytes payload) {
   const auto state = text_of(*json, "state", name_bytes_max);
   if (!client || !state) return std::unexpected(Reject::field);
   DeliveryFields fields{{}, std::move(*client)};
-  if (*state == "sent") fields.event = Event::sent;
-  else if (*state == "delivered") fields.event = Event::delivered;
-  else if (*state == "lost") fields.event = Event::lost;
-  else if (*state != "received") return std::unexpected(Reject::status);
+  if (*state == "sent")
+    fields.event = Event::sent;
+  else if (*state == "delivered")
+    fields.event = Event::delivered;
+  else if (*state == "lost")
+    fields.event = Event::lost;
+  else if (*state != "received")
+    return std::unexpected(Reject::status);
   return fields;
 }
 
@@ -194,8 +204,10 @@ std::string write_compensation(const CompensationFields& fields) {
   add(text, "reason", "compensation");
   add(text, "timestamp", format_rfc3339(fields.at));
   add(text, "not_after", format_rfc3339(fields.not_after));
-  if (fields.alert_id.empty()) text += ",\"alert_id\":null";
-  else add(text, "alert_id", fields.alert_id);
+  if (fields.alert_id.empty())
+    text += ",\"alert_id\":null";
+  else
+    add(text, "alert_id", fields.alert_id);
   add(text, "compensates", fields.failed_id);
   if (const auto params = json.find("params"); params != json.end()) text += ",\"params\":" + dump(*params);
   return text + "}";

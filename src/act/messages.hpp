@@ -15,7 +15,14 @@ namespace skerry::act {
 
 // Why a message was not taken: a label of a metric, so few and fixed.
 enum class Reject : std::uint8_t {
-  not_json, too_long, field, status, unknown_command, wrong_device, duplicate_id, topic
+  not_json,
+  too_long,
+  field,
+  status,
+  unknown_command,
+  wrong_device,
+  duplicate_id,
+  topic
 };
 inline constexpr std::size_t reject_count = 8;
 std::string_view name(Reject reason);

@@ -198,7 +198,8 @@ LogTracker::Changes LogTracker::changes(std::optional<Position> from, std::size_
     }
     const auto command = index_.commands().find(at->second);
     if (command != index_.commands().end()) {
-      changes.items.push_back({Change::What::command, at->first, command->second.device, command->second.item(at->first + 1)});
+      changes.items.push_back(
+          {Change::What::command, at->first, command->second.device, command->second.item(at->first + 1)});
     }
   }
   changes.next = std::max(changes.next, end);

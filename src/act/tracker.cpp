@@ -110,9 +110,12 @@ Result<> LogTracker::take(const log::RecordView& record) {
     case record::Kind::message: break;
     default: return {};
   }
-  if (is_alert_topic(record.topic)) take_alert(record);
-  else if (is_command_topic(record.topic)) take_command(record);
-  else if (const auto device = acknowledging_device(record.topic); !device.empty()) return take_ack(record, device);
+  if (is_alert_topic(record.topic))
+    take_alert(record);
+  else if (is_command_topic(record.topic))
+    take_command(record);
+  else if (const auto device = acknowledging_device(record.topic); !device.empty())
+    return take_ack(record, device);
   return {};
 }
 
@@ -178,8 +181,10 @@ Result<> LogTracker::judge(CommandEntry& command, Event event, Wall at, std::str
   const auto found = next(command.state, event);
   if (found.outcome != Outcome::moved) {
     if (found.outcome == Outcome::ignored && counted) {
-      metrics_.counter("skerry_act_events_ignored_total", "events that came too late for a command, or cannot be",
-                       {{"event", std::string(event_name(event))}}).add();
+      metrics_
+          .counter("skerry_act_events_ignored_total", "events that came too late for a command, or cannot be",
+                   {{"event", std::string(event_name(event))}})
+          .add();
     }
     return {};
   }
@@ -191,8 +196,12 @@ Result<> LogTracker::judge(CommandEntry& command, Event event, Wall at, std::str
   const auto payload = write_fate(command.id, command.device, found.to, detail, to_event(at));
   const auto topic = std::string(fate_topic) + command.id;
   std::vector<log::Record> out(1);
-  out[0] = {.cls = record::Class::critical, .kind = record::Kind::fate, .topic = topic, .payload = as_bytes(payload),
-            .origin = origin_name, .cause = command.position};
+  out[0] = {.cls = record::Class::critical,
+            .kind = record::Kind::fate,
+            .topic = topic,
+            .payload = as_bytes(payload),
+            .origin = origin_name,
+            .cause = command.position};
   // In one append, so that the failure and what makes up for it are on disk together or not at all.
   std::string make_up;
   const auto make_up_topic = "commands/" + command.device;
@@ -205,8 +214,13 @@ Result<> LogTracker::judge(CommandEntry& command, Event event, Wall at, std::str
                                   .alert_id = command.alert_id,
                                   .at = to_event(at),
                                   .not_after = to_event(not_after)});
-    out.push_back({.cls = record::Class::critical, .qos = 2, .topic = make_up_topic, .payload = as_bytes(make_up),
-                   .origin = origin_name, .expires_at = not_after, .cause = command.position});
+    out.push_back({.cls = record::Class::critical,
+                   .qos = 2,
+                   .topic = make_up_topic,
+                   .payload = as_bytes(make_up),
+                   .origin = origin_name,
+                   .expires_at = not_after,
+                   .cause = command.position});
   }
   const auto position = TRY(log_.append(out));
   own_end_ = position + out.size();
@@ -256,7 +270,8 @@ Result<> LogTracker::expire(Wall now) {
 Result<LogTracker::Issued> LogTracker::issue(const Command& command, std::string_view origin) {
   const std::scoped_lock lock(mutex_);
   if (index_.waiting() >= options_.commands_open_max) {
-    return fail(Code::full, std::to_string(index_.waiting()) + " commands wait for their devices; try again later", "commands");
+    return fail(Code::full, std::to_string(index_.waiting()) + " commands wait for their devices; try again later",
+                "commands");
   }
   const auto position = TRY(log_.append(command.record(origin), log::Urgency::now));
   own_end_ = position + 1;
@@ -294,8 +309,10 @@ Counts LogTracker::counts() const {
 }
 
 void LogTracker::count_reject(std::string_view what, Reject reason) {
-  metrics_.counter("skerry_act_" + std::string(what) + "_rejected_total", "not taken, with the reason",
-                   {{"reason", std::string(act::name(reason))}}).add();
+  metrics_
+      .counter("skerry_act_" + std::string(what) + "_rejected_total", "not taken, with the reason",
+               {{"reason", std::string(act::name(reason))}})
+      .add();
 }
 
 void LogTracker::count_alert(const AlertFields& fields) {
@@ -305,14 +322,18 @@ void LogTracker::count_alert(const AlertFields& fields) {
     known = alert_types_.insert(alert_types_.end(), fields.type);
   }
   const bool severity_known = std::ranges::find(severities, fields.severity) != severities.end();
-  metrics_.counter("skerry_alerts_total", "alerts raised since the start",
-                   {{"alert_type", known == alert_types_.end() ? "other" : fields.type},
-                    {"severity", severity_known ? fields.severity : "other"}}).add();
+  metrics_
+      .counter("skerry_alerts_total", "alerts raised since the start",
+               {{"alert_type", known == alert_types_.end() ? "other" : fields.type},
+                {"severity", severity_known ? fields.severity : "other"}})
+      .add();
 }
 
 void LogTracker::count_state(State state) {
-  metrics_.counter("skerry_commands_total", "commands that reached a state since the start",
-                   {{"state", std::string(act::name(state))}}).add();
+  metrics_
+      .counter("skerry_commands_total", "commands that reached a state since the start",
+               {{"state", std::string(act::name(state))}})
+      .add();
 }
 
 }  // namespace skerry::act

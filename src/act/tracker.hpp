@@ -76,7 +76,7 @@ class LogTracker final : public Tracker {
   bool pending_judged_ = false;
   std::vector<Pending> pending_;
   std::size_t prune_at_ = pending_max;
-  Position own_end_;     // one past the newest record we appended in this run
+  Position own_end_;                               // one past the newest record we appended in this run
   std::optional<std::pair<Wall, Position>> tick_;  // a time, and what must be read before it counts
   std::vector<std::string> alert_types_;           // those that have a label of their own
   std::uint64_t changed_ = 0;                      // since the last checkpoint

@@ -42,11 +42,13 @@ class Site {
       case 2:
       case 3:
       case 4:
-        if (const auto* c = any()) rig_.delivery(chance_.one_in(5) ? "listener" : c->device, c->position, deliveries[chance_.below(6)]);
+        if (const auto* c = any())
+          rig_.delivery(chance_.one_in(5) ? "listener" : c->device, c->position, deliveries[chance_.below(6)]);
         break;
       case 5:
       case 6:
-        if (const auto* c = any()) rig_.ack(chance_.one_in(8) ? "stranger" : c->device, c->id, answers[chance_.below(5)]);
+        if (const auto* c = any())
+          rig_.ack(chance_.one_in(8) ? "stranger" : c->device, c->id, answers[chance_.below(5)]);
         break;
       case 7: rig_.put("sensors/t1/data", "{}"); break;
       case 8: rig_.tick(std::chrono::milliseconds(chance_.below(8'000))); break;
@@ -171,7 +173,8 @@ TEST(Checkpoint, WaitsUntilItsOwnFatesAreOnDisk) {
   rig.command("pump", "c1");
   rig.ack("pump", "c1", "done");
   (void)rig.log.commit();
-  while (rig.tracker->step().value()) {}
+  while (rig.tracker->step().value()) {
+  }
   ASSERT_TRUE(rig.tracker->checkpoint());
   EXPECT_FALSE(std::filesystem::exists(rig.options.checkpoint_path));
   rig.settle();

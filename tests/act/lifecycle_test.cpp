@@ -17,14 +17,78 @@ struct Row {
 constexpr std::string_view letters = "isdaDFXU";
 constexpr Row table[] = {
     //                  sent delivered lost accepted done failed not_after overdue
-    {State::issued,    "s"  "d"       "."  "a"      "D"  "F"    "X"       "U"},
-    {State::sent,      "="  "d"       "U"  "a"      "D"  "F"    "U"       "U"},
-    {State::delivered, "="  "="       "."  "a"      "D"  "F"    "."       "."},
-    {State::accepted,  "="  "="       "."  "="      "D"  "F"    "."       "."},
-    {State::done,      "="  "="       "."  "="      "="  "."    "."       "."},
-    {State::failed,    "="  "="       "."  "="      "."  "="    "."       "."},
-    {State::expired,   "."  "."       "."  "."      "."  "."    "."       "."},
-    {State::unknown,   "."  "."       "."  "."      "."  "."    "."       "."},
+    {State::issued,
+     "s"
+     "d"
+     "."
+     "a"
+     "D"
+     "F"
+     "X"
+     "U"},
+    {State::sent,
+     "="
+     "d"
+     "U"
+     "a"
+     "D"
+     "F"
+     "U"
+     "U"},
+    {State::delivered,
+     "="
+     "="
+     "."
+     "a"
+     "D"
+     "F"
+     "."
+     "."},
+    {State::accepted,
+     "="
+     "="
+     "."
+     "="
+     "D"
+     "F"
+     "."
+     "."},
+    {State::done,
+     "="
+     "="
+     "."
+     "="
+     "="
+     "."
+     "."
+     "."},
+    {State::failed,
+     "="
+     "="
+     "."
+     "="
+     "."
+     "="
+     "."
+     "."},
+    {State::expired,
+     "."
+     "."
+     "."
+     "."
+     "."
+     "."
+     "."
+     "."},
+    {State::unknown,
+     "."
+     "."
+     "."
+     "."
+     "."
+     "."
+     "."
+     "."},
 };
 
 TEST(Lifecycle, EveryStateAndEvent) {

@@ -28,7 +28,8 @@ TEST(Queries, AlertsNewestFirstInPagesAndFromTheLogWhenOld) {
     Rig rig({.alerts_kept = kept});
     std::vector<std::string> want;
     for (int i = 0; i < 40; ++i) {
-      rig.alert(i % 4 == 0 ? "t4" : "t1", "a" + std::to_string(i), i % 8 == 0 ? "anomaly_detection" : "high_temperature");
+      rig.alert(i % 4 == 0 ? "t4" : "t1", "a" + std::to_string(i),
+                i % 8 == 0 ? "anomaly_detection" : "high_temperature");
       rig.put("sensors/t1/data", "{}");
       want.insert(want.begin(), "a" + std::to_string(i));
     }
@@ -69,7 +70,8 @@ TEST(Queries, AnItemKeepsThePayloadsBytes) {
   rig.settle();
   const auto page = rig.tracker->alerts({}).value();
   ASSERT_EQ(page.items.size(), 2U);
-  EXPECT_NE(page.items[0].find(R"({"data":{"t":80.500},"device_id":"t1","alert_id":")"), std::string::npos) << page.items[0];
+  EXPECT_NE(page.items[0].find(R"({"data":{"t":80.500},"device_id":"t1","alert_id":")"), std::string::npos)
+      << page.items[0];
   EXPECT_EQ(json::parse(page.items[1])["offset"], 0) << "what we say wins over a member of the same name";
 }
 
@@ -94,7 +96,8 @@ TEST(Queries, ChangesComeInOrderAndNothingBehind) {
   EXPECT_EQ(json::parse(got.items[1].item)["state"], "issued");
   rig.ack("pump", "c1", "accepted");
   (void)rig.log.commit();
-  while (rig.tracker->step().value()) {}
+  while (rig.tracker->step().value()) {
+  }
   EXPECT_TRUE(rig.tracker->changes(got.next, 10).items.empty()) << "not on disk yet";
   rig.alert("t1", "a2");
   rig.ack("pump", "c1", "done");
@@ -115,7 +118,8 @@ TEST(Issue, ShownAfterTheCommitAndExactlyAsTold) {
   Rig rig;
   rig.settle();
   sim::SeededChance chance(1);
-  const auto request = parse_request(as_bytes(R"({"device_id":"pump","command":"start","reason":"test","params":{"rpm":1500.0}})"));
+  const auto request =
+      parse_request(as_bytes(R"({"device_id":"pump","command":"start","reason":"test","params":{"rpm":1500.0}})"));
   ASSERT_TRUE(request);
   const auto command = make_command(*request, rig.clock.now, chance);
   ASSERT_TRUE(command);
@@ -142,7 +146,8 @@ TEST(Issue, TooManyOpenCommandsAreRefused) {
   Rig rig({.commands_open_max = 2});
   sim::SeededChance chance(1);
   const auto issue = [&] {
-    return rig.tracker->issue(make_command({.device_id = "pump", .command = "go"}, rig.clock.now, chance).value(), "http");
+    return rig.tracker->issue(make_command({.device_id = "pump", .command = "go"}, rig.clock.now, chance).value(),
+                              "http");
   };
   ASSERT_TRUE(issue());
   ASSERT_TRUE(issue());
@@ -186,7 +191,8 @@ TEST(Request, EveryFieldIsChecked) {
     EXPECT_EQ(made.error().code, Code::invalid) << body;
     EXPECT_EQ(made.error().where, field) << body << ": " << made.error().what;
   }
-  const auto fine = parse_request(as_bytes(R"({"device_id":"d","command":"x","reason":null,"not_after":"2026-05-01T00:00:10Z"})"));
+  const auto fine =
+      parse_request(as_bytes(R"({"device_id":"d","command":"x","reason":null,"not_after":"2026-05-01T00:00:10Z"})"));
   EXPECT_EQ(make_command(fine.value(), clock.now, chance).value().not_after, clock.now + 10s);
 }
 

@@ -1,4 +1,5 @@
-// What the tests of act share: a clock that is set, a log in memory, a tracker over both, and records as others write them.
+// What the tests of act share: a clock that is set, a log in memory, a tracker over both, and records as others write
+// them.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -72,24 +73,29 @@ class Rig {
   }
   record::Position command(const std::string& device, const std::string& id, const std::string& more = "",
                            std::chrono::milliseconds ttl = std::chrono::seconds(30)) {
-    return put("commands/" + device, R"({"command_id":")" + id + R"(","device_id":")" + device + R"(","command":"stop")" + more + "}",
+    return put("commands/" + device,
+               R"({"command_id":")" + id + R"(","device_id":")" + device + R"(","command":"stop")" + more + "}",
                record::Kind::message, {}, clock.now + ttl);
   }
   void delivery(const std::string& client, record::Position cause, const std::string& state) {
-    put("$skerry/delivery/" + client, R"({"state":")" + state + R"(","client":")" + client + R"("})", record::Kind::delivery, cause);
+    put("$skerry/delivery/" + client, R"({"state":")" + state + R"(","client":")" + client + R"("})",
+        record::Kind::delivery, cause);
   }
-  void ack(const std::string& device, const std::string& id, const std::string& status, const std::string& detail = "") {
+  void ack(const std::string& device, const std::string& id, const std::string& status,
+           const std::string& detail = "") {
     put("commands/" + device + "/ack", json{{"command_id", id}, {"status", status}, {"detail", detail}}.dump());
   }
-  record::Position alert(const std::string& device, const std::string& id, const std::string& type = "high_temperature") {
-    return put("alerts/" + device, R"({"alert_id":")" + id + R"(","device_id":")" + device + R"(","alert_type":")" + type +
-                                       R"(","severity":"high","data":{"temperature":80.50}})");
+  record::Position alert(const std::string& device, const std::string& id,
+                         const std::string& type = "high_temperature") {
+    return put("alerts/" + device, R"({"alert_id":")" + id + R"(","device_id":")" + device + R"(","alert_type":")" +
+                                       type + R"(","severity":"high","data":{"temperature":80.50}})");
   }
 
   void settle() {  // commits and steps until nothing happens any more
     do {
       (void)log.commit();
-      while (tracker->step().value()) {}
+      while (tracker->step().value()) {
+      }
     } while (log.committed_end() < log.end());
   }
   void tick(std::chrono::milliseconds by = {}) {
@@ -120,7 +126,9 @@ class Rig {
     return text;
   }
   std::string state_of(std::string_view id) const { return json::parse(tracker->command(id).value())["state"]; }
-  std::uint64_t count(std::string_view name, const metrics::Labels& labels) { return metrics->counter(name, "", labels).value(); }
+  std::uint64_t count(std::string_view name, const metrics::Labels& labels) {
+    return metrics->counter(name, "", labels).value();
+  }
 
   Options options;
   SetClock clock;
