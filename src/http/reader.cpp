@@ -19,7 +19,8 @@ struct RequestReader::Parser {
 
   void reset(const Limits& limits) {
     inner.emplace();
-    inner->eager(true);
+    // Stops behind the head: a trailer's fields join the head's, and must not be taken for them.
+    inner->eager(false);
     inner->header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
     inner->body_limit(limits.body_bytes_max);
     begun = false;

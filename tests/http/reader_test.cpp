@@ -116,6 +116,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"head_too_long", "GET / HTTP/1.1\r\nHost: x\r\nA: " + long_value + "\r\n\r\n", 431},
         Bad{"head_without_end", "GET /" + long_value, 431},
         Bad{"target_too_long", "GET /" + long_value.substr(0, 9'000) + " HTTP/1.1\r\nHost: x\r\n\r\n", 414},
+        Bad{"host_in_trailer", "POST / HTTP/1.1\r\nHsot: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nHost: x\r\n\r\n", 400},  // found by fuzzing
         Bad{"expectation", "POST / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nContent-Length: 1\r\n\r\nx", 417}),
     [](const testing::TestParamInfo<Bad>& test) { return std::string(test.param.name); });
 
