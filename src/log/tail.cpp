@@ -146,6 +146,7 @@ Result<Chunk> decode_spans(const Spans& spans, Position from, const ReadOptions&
       records.push_back(view);
     }
   }
+  if (spans.spans.size() == 1) return Chunk(spans.spans.front().slab, std::move(records), next);
   auto slabs = std::make_shared<std::vector<std::shared_ptr<Slab>>>();
   for (const auto& span : spans.spans) {
     if (slabs->empty() || slabs->back() != span.slab) slabs->push_back(span.slab);
