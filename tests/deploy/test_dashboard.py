@@ -9,6 +9,8 @@ from common import ROOT, Deploy, read, tool
 DASHBOARD = "deploy/monitoring/grafana/skerry.json"
 # Named by the requirements, registered when models come in (issue 8 and later); until then their panel is empty.
 LATER = {"inference_duration_seconds_bucket"}
+# Counters whose series appear with their first event, since a label says what it was: empty while nothing went wrong.
+ON_EVENT = {f"skerry_{m}_total" for m in ("mqtt_connects_refused", "mqtt_malformed", "mqtt_limit", "stream_late", "stream_malformed")}
 # Of other programs: node_exporter, and Prometheus itself.
 FOREIGN = ("node_", "up", "ALERTS")
 WORDS = {"sum", "by", "rate", "increase", "max", "min", "avg", "histogram_quantile", "absent", "le", "without", "on", "ignoring", "group_left"}

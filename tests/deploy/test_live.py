@@ -8,7 +8,7 @@ import unittest
 
 from common import DEPLOY, Deploy, need_yaml, read, read_yaml, tool
 from live import Gateway, Process, Prometheus, Receiver, fetch, program, until
-from test_dashboard import LATER, expressions, filled, metrics_of
+from test_dashboard import LATER, ON_EVENT, expressions, filled, metrics_of
 from test_monitoring import without_kubernetes
 
 NODE = "edge-1.plant"
@@ -74,7 +74,7 @@ class Live(Deploy):
         for where, expr in expressions():
             metrics = metrics_of(filled(expr))
             with self.subTest(where):
-                if metrics & LATER or where.startswith("annotation") or any(m.startswith("node_") for m in metrics):
+                if metrics & (LATER | ON_EVENT) or where.startswith("annotation") or any(m.startswith("node_") for m in metrics):
                     self.prometheus.query(filled(expr))  # must be understood; node_exporter's own names:
                     missing = [m for m in metrics if m.startswith("node_") and f"\n{m}" not in self.exporter_text]
                     self.assertEqual(missing, [])
