@@ -1,5 +1,6 @@
 // Alerts as they fire, one line per device and type; opened, the single ones with their reading.
 import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import { fieldsOf } from "../model/fleet.ts";
 import * as format from "../model/format.ts";
 import { ALERTS_PER_GROUP_MAX, severityLook, type Group } from "../model/groups.ts";
@@ -12,7 +13,15 @@ const ALERTS_SHOWN = 10;
 
 export function Alerts() {
   void alertsChanged.value;
-  const list = groups.list();
+  const held = useRef<Map<string, number> | null>(null);
+  const list = inOrder(groups.list(), held.current);
+  // Lines that one points at or has the focus in stay where they are; counts and times go on.
+  const hold = (): void => {
+    held.current ??= new Map(list.map((group, place) => [group.key, place]));
+  };
+  const letGo = (event: { currentTarget: HTMLElement }): void => {
+    if (!event.currentTarget.matches(":hover, :focus-within")) held.current = null;
+  };
   const total = Math.max(status.value?.alerts_total ?? 0, groups.total);
   return (
     <section class="card alerts" aria-labelledby="alerts-title">
@@ -24,13 +33,18 @@ export function Alerts() {
       </div>
       <div class="scroll" role="region" aria-labelledby="alerts-title" tabIndex={0}>
         {list.length === 0 ? <p class="empty">{t("noAlerts")}</p> : (
-          <ul class="groups">
+          <ul class="groups" onPointerEnter={hold} onFocusIn={hold} onPointerLeave={letGo} onFocusOut={letGo}>
             {list.slice(0, GROUPS_SHOWN).map((group) => <GroupLine key={group.key} group={group} />)}
           </ul>
         )}
       </div>
     </section>
   );
+}
+
+// Groups that came since the order was held stand above.
+function inOrder(list: Group[], held: Map<string, number> | null): Group[] {
+  return held ? list.sort((a, b) => (held.get(a.key) ?? -1) - (held.get(b.key) ?? -1)) : list;
 }
 
 function GroupLine({ group }: { group: Group }) {
@@ -48,7 +62,7 @@ function GroupLine({ group }: { group: Group }) {
         </span>
         <span class="facts">
           <Severity alert={group.last} />
-          <span class="times num">{format.integer(group.count)}{t("times")}</span>
+          <span class="times num" key={group.count}>{format.integer(group.count)}{t("times")}</span>
           <span class="when num">{format.clock(group.lastMs, now.value)}</span>
         </span>
       </button>
