@@ -28,6 +28,7 @@
 #include "base/result.hpp"
 #include "log/follower.hpp"
 #include "log/log.hpp"
+#include "record/classes.hpp"
 
 namespace skerry::act {
 
@@ -38,10 +39,14 @@ struct Options {
   std::chrono::milliseconds ttl_default = act::ttl_default;  // of a command that does not say; also of a compensation
   std::chrono::milliseconds ttl_max = act::ttl_max;
   std::chrono::milliseconds grace = act::grace;
+  record::ClassMask classes = record::mask(record::Class::critical);  // read; see classes_of()
   std::string checkpoint_path;  // empty: none is written, all is read from the log at start
   std::uint64_t checkpoint_changes = act::checkpoint_changes;  // written after so many changes …
   std::uint64_t checkpoint_records = act::checkpoint_records;  // … or so many records read
 };
+
+// The classes that alerts, commands and what becomes of them lie in, when a site has rules of its own.
+record::ClassMask classes_of(const record::ClassRules& rules);
 
 // ---- commands that a person or a program asks for ----
 

@@ -31,6 +31,17 @@ std::string_view acknowledging_device(std::string_view topic) {
   return device.find('/') == std::string_view::npos ? device : std::string_view{};
 }
 
+record::ClassMask classes_of(const record::ClassRules& rules) {
+  // Deliveries and fates are always critical.
+  record::ClassMask classes = record::mask(record::Class::critical);
+  for (const auto topic : {"alerts/x", "commands/x", "commands/x/ack"}) classes |= record::mask(rules.of(topic));
+  for (const auto& rule : rules.rules()) {  // a rule may name some devices only
+    const auto level = rule.filter.substr(0, rule.filter.find('/'));
+    if (level == "alerts" || level == "commands" || level == "+" || level == "#") classes |= record::mask(rule.cls);
+  }
+  return classes;
+}
+
 Read<AlertEntry> alert_entry(const log::RecordView& record, AlertFields* fields_out) {
   if (!is_alert_topic(record.topic)) return std::unexpected(Reject::topic);
   const auto fields = read_alert(record.payload);

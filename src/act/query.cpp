@@ -52,11 +52,12 @@ Page page_of(std::vector<std::pair<Position, std::string>> found, std::size_t li
   return page;
 }
 
-// Reads critical records in [log.begin(), end) and hands each on; false ends it.
-Result<> scan(const log::Log& log, Position end, const std::function<bool(const log::RecordView&)>& take) {
+// Reads records of these classes in [log.begin(), end) and hands each on; false ends it.
+Result<> scan(const log::Log& log, record::ClassMask classes, Position end,
+              const std::function<bool(const log::RecordView&)>& take) {
   auto at = log.begin();
   while (at < end) {
-    const auto chunk = TRY(log.read(at, {.classes = record::mask(record::Class::critical), .committed_only = true}));
+    const auto chunk = TRY(log.read(at, {.classes = classes, .committed_only = true}));
     for (const auto& record : chunk.records()) {
       if (record.position >= end || !take(record)) return {};
     }
@@ -116,7 +117,8 @@ Result<Page> LogTracker::alerts(const Query& query) const {
   }
   if (found.size() <= limit_of(query) && log_.begin() < floor) {
     Past past(query, std::min(before, floor));
-    TRY(scan(log_, std::min(before, floor), [&](const log::RecordView& r) { return past.take(r), true; }));
+    TRY(scan(log_, options_.classes, std::min(before, floor),
+             [&](const log::RecordView& r) { return past.take(r), true; }));
     for (auto& older : newest(past.alerts, query, floor, {}, [](const AlertEntry& a) { return a.item(); })) {
       found.push_back(std::move(older));
     }
@@ -137,7 +139,8 @@ Result<Page> LogTracker::commands(const Query& query) const {
   }
   if (found.size() <= limit_of(query) && log_.begin() < floor) {
     Past past(query, std::min(before, floor));
-    TRY(scan(log_, end, [&](const log::RecordView& r) { return past.take(r), true; }));  // fates come later
+    TRY(scan(log_, options_.classes, end,
+             [&](const log::RecordView& r) { return past.take(r), true; }));  // fates come later
     for (auto& older : newest(past.commands, query, floor, {}, item)) found.push_back(std::move(older));
   }
   return page_of(std::move(found), limit_of(query));
@@ -151,7 +154,7 @@ Result<std::string> LogTracker::alert(std::string_view id) const {
     floor = index_.alerts_floor();
   }
   std::optional<AlertEntry> older;
-  TRY(scan(log_, floor, [&](const log::RecordView& record) {
+  TRY(scan(log_, options_.classes, floor, [&](const log::RecordView& record) {
     if (auto alert = alert_entry(record); alert && alert->id == id) older = std::move(*alert);
     return !older;
   }));
@@ -171,7 +174,7 @@ Result<std::string> LogTracker::command(std::string_view id) const {
   Past past({.limit = 1}, floor);
   std::optional<Position> at;
   if (log_.begin() < floor) {
-    TRY(scan(log_, end, [&](const log::RecordView& record) {
+    TRY(scan(log_, options_.classes, end, [&](const log::RecordView& record) {
       if (!at) {
         if (const auto command = command_entry(record, {}); command && command->id == id) at = record.position;
       }

@@ -67,7 +67,7 @@ Result<> LogTracker::load() {
 
 Result<bool> LogTracker::step() {
   // Committed only: what is read may be shown, and the checkpoint is never ahead of the disk.
-  const auto chunk = TRY(log_.read(position(), {.committed_only = true}));
+  const auto chunk = TRY(log_.read(position(), {.classes = options_.classes, .committed_only = true}));
   const std::scoped_lock lock(mutex_);
   for (const auto& record : chunk.records()) {
     move_to(record.position);

@@ -75,6 +75,13 @@ TEST(Queries, AnItemKeepsThePayloadsBytes) {
   EXPECT_EQ(json::parse(page.items[1])["offset"], 0) << "what we say wins over a member of the same name";
 }
 
+TEST(Queries, ClassesFollowTheRulesOfTheSite) {
+  using record::Class;
+  EXPECT_EQ(classes_of(record::ClassRules()), record::mask(Class::critical));
+  EXPECT_EQ(classes_of(record::ClassRules({{"alerts/t1", Class::low}, {"sensors/#", Class::high}})),
+            record::mask(Class::critical) | record::mask(Class::low) | record::mask(Class::medium));
+}
+
 TEST(Queries, CursorsAndLimitsAreChecked) {
   Rig rig;
   EXPECT_EQ(rig.tracker->alerts({.cursor = "x"}).error().code, Code::invalid);
