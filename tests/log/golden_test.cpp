@@ -1,0 +1,114 @@
+// Format version 1, as it was written once: it is read for ever, and what is written today is the same bytes.
+// SKERRY_WRITE_GOLDEN=1 writes tests/log/golden/v1 anew, which only a new format version may do.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "base/logger.hpp"
+#include "log/tools.hpp"
+#include "tests/log/crash_run.hpp"
+
+namespace skerry::log {
+namespace {
+
+const std::filesystem::path golden = std::filesystem::path(SKERRY_SOURCE_DIR) / "tests/log/golden/v1";
+
+// Records of every shape: some in blocks, the rest in the segment after them.
+void write_log(sim::Disk& disk) {
+  TestClock clock;
+  sim::SeededChance chance(2026);
+  metrics::Registry metrics;
+  Options options;
+  options.segment_bytes = 16 * KiB;
+  options.chance = &chance;
+  auto log = *Log::open(disk, clock, "data", options, metrics);
+  const std::string large(12'000, 'y');
+  const auto append = [&](const Record& r) {
+    ASSERT_TRUE(log->append(r));
+    clock.advance(std::chrono::microseconds{1500});
+  };
+  append({.topic = "sensors/d1/data", .payload = as_bytes(R"({"timestamp":"2025-12-31T23:59:59.5Z","t":21.5})"),
+          .origin = "d1"});
+  append({.cls = Class::critical, .qos = 2, .packet_id = 7, .topic = "commands/d1", .payload = as_bytes("{}"),
+          .origin = "pipeline:rules", .expires_at = clock.wall() + std::chrono::seconds{30}, .cause = Position{0}});
+  append({.cls = Class::high, .qos = 1, .retain = true, .topic = "devices/d1/status", .payload = as_bytes("on"),
+          .properties = as_bytes("\x01\x01")});
+  ASSERT_TRUE(log->commit());
+  append({.cls = Class::low, .topic = "analytics/d1", .payload = as_bytes(large)});
+  ASSERT_TRUE(log->commit());
+  for (const auto kind : {record::Kind::session, record::Kind::fate}) {
+    append({.cls = Class::critical, .kind = kind, .topic = "$skerry/x", .payload = as_bytes("{}")});
+  }
+  append({.cls = Class::low, .topic = "analytics/d2", .payload = as_bytes(large)});  // does not fit any more
+  ASSERT_TRUE(log->commit());
+  append({.topic = "sensors/d2/data", .payload = {}});
+  ASSERT_TRUE(log->commit());
+  for (auto more = log->tidy(); more && *more;) more = log->tidy();
+}
+
+std::string text_of(sim::Disk& disk) {
+  std::string text;
+  const auto verified = verify(disk, "data", [&](std::string_view line) { text += line; });
+  EXPECT_TRUE(verified && verified->problems == 0) << text;
+  text.clear();
+  EXPECT_TRUE(dump(disk, "data", {}, [&](std::string_view line) { text += line; }));
+  return text;
+}
+
+TEST(LogGolden, VersionOneIsReadForEver) {
+  logger::configure(logger::Level::off, logger::Format::text);
+  if (std::getenv("SKERRY_WRITE_GOLDEN") != nullptr) {
+    sim::Disk disk(1);
+    write_log(disk);
+    for (const auto& [name, bytes] : disk.snapshot()) {
+      if (name.contains("free-") || name.contains("LOCK")) continue;
+      std::filesystem::create_directories((golden / name).parent_path());
+      std::ofstream(golden / name, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    }
+    std::ofstream(golden / "dump.ndjson") << text_of(disk);
+  }
+  sim::Disk disk(1);
+  for (const auto* dir : {"data", "data/journal", "data/blocks"}) ASSERT_TRUE(disk.make_dirs(dir));
+  int files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(golden / "data")) {
+    if (!entry.is_regular_file()) continue;
+    const auto bytes = read_file(system_files(), entry.path().string());
+    ASSERT_TRUE(bytes);
+    ASSERT_TRUE(replace_file(disk, std::filesystem::relative(entry.path(), golden).string(), *bytes));
+    ++files;
+  }
+  ASSERT_GE(files, 5);
+  const auto want = read_file(system_files(), (golden / "dump.ndjson").string());
+  ASSERT_TRUE(want);
+  EXPECT_EQ(text_of(disk), as_text(*want));
+  TestClock clock;
+  metrics::Registry metrics;
+  Options options;
+  options.segment_bytes = 16 * KiB;
+  auto log = Log::open(disk, clock, "data", options, metrics);
+  ASSERT_TRUE(log) << log.error().text();
+  EXPECT_EQ((*log)->end(), Position{8});
+  EXPECT_EQ((*log)->recovery().damaged_records, 0U);
+  EXPECT_EQ(text_of(disk), as_text(*want));
+}
+
+// Blocks are packed by zstd, whose bytes may differ between its versions; the journal's are ours.
+TEST(LogGolden, TheJournalIsWrittenTheSameToday) {
+  logger::configure(logger::Level::off, logger::Format::text);
+  sim::Disk disk(1);
+  write_log(disk);
+  int segments = 0;
+  for (const auto& [name, bytes] : disk.snapshot()) {
+    if (name.contains("free-") || !name.ends_with(".seg")) continue;
+    const auto want = read_file(system_files(), (golden / name).string());
+    ASSERT_TRUE(want) << name;
+    EXPECT_EQ(bytes, *want) << name;
+    ++segments;
+  }
+  EXPECT_EQ(segments, 1);
+}
+
+}  // namespace
+}  // namespace skerry::log
