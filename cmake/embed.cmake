@@ -31,6 +31,8 @@ function(skerry_embed target)
 // Written by cmake/embed.cmake.
 #include "api/embedded.hpp"
 
+#include <vector>
+
 asm(R"(
 .pushsection .rodata
 @labels@.popsection
@@ -42,9 +44,9 @@ std::string_view bytes(const char* from, const char* to) { return {from, static_
 }  // namespace
 
 std::span<const EmbeddedFile> page_files() {
-  static const std::initializer_list<EmbeddedFile> files = {
+  static const std::vector<EmbeddedFile> files = {
 @rows@  };
-  return {files.begin(), files.size()};
+  return files;
 }
 std::string_view openapi_json() { return bytes(skerry_embedded_@number@, skerry_embedded_@number@_end); }
 

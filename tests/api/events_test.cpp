@@ -143,9 +143,9 @@ TEST_F(EventsTest, TellsEachStateOfACommand) {
   auto& c = listen("/api/v1/events?types=commands");
   const auto answer = g.ask(test::post("/api/v1/commands", R"({"device_id":"m1","command":"stop"})"));
   const std::string id = json::parse(answer.body)["command_id"];
-  static_cast<void>(g.log.put("commands/m1/ack", R"({"command_id":")" + id + R"(","status":"accepted"})"));
+  static_cast<void>(g.log.put("commands/m1/ack", R"({"command_id":")" + id + R"(","status":"accepted"})", record::Class::critical));
   for (int i = 0; i < 3; ++i) g.commit();
-  static_cast<void>(g.log.put("commands/m1/ack", R"({"command_id":")" + id + R"(","status":"done"})"));
+  static_cast<void>(g.log.put("commands/m1/ack", R"({"command_id":")" + id + R"(","status":"done"})", record::Class::critical));
   for (int i = 0; i < 3; ++i) g.commit();
   run(std::chrono::seconds{1});
   std::vector<std::string> states;
