@@ -7,9 +7,9 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
-from skerry import Mosquitto, Program, ROOT, Subscriber, free_port, temp_folder, wait_until  # noqa: E402
+from skerry import BIN, Mosquitto, Program, Subscriber, free_port, temp_folder, wait_until  # noqa: E402
 
-DEVICE = os.environ.get("SKERRY_DEVICE", os.path.join(ROOT, "build/dev/examples/skerry_device"))
+DEVICE = os.environ.get("SKERRY_DEVICE", os.path.join(os.path.dirname(BIN), "examples", "skerry_device"))
 
 
 class Device:
