@@ -6,6 +6,15 @@
 #include "http/text.hpp"
 
 namespace skerry::http {
+namespace {
+
+// An address cannot be rebound: only names can.
+bool is_address(std::string_view name) {
+  if (name.empty()) return false;
+  return name.find(':') != std::string_view::npos || name.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+}  // namespace
 
 std::string_view host_name(std::string_view host) {
   if (host.starts_with('[')) {
@@ -32,7 +41,7 @@ bool host_allowed(std::string_view host, bool loopback, const std::vector<std::s
   const auto listed = std::ranges::any_of(hosts, [&](const std::string& h) { return h == "*" || (!name.empty() && same_name(h, name)); });
   if (listed) return true;
   if (loopback) return !name.empty() && is_loopback_name(name);
-  return hosts.empty() || is_loopback_name(name);
+  return hosts.empty() || is_loopback_name(name) || is_address(name);
 }
 
 bool origin_allowed(std::string_view origin, std::string_view host, const std::vector<std::string>& origins) {

@@ -244,12 +244,12 @@ Place place_of(std::string_view target, std::string_view host) {
 std::optional<Response> ServerImpl::guard(const Peer& peer, const RawRequest& raw, std::string_view host) const {
   const Request view{.headers = raw.headers};
   if (!(raw.http_1_0 && host.empty()) && !host_allowed(host, peer.loopback(), options_.hosts)) {
-    return problem(421, "this gateway is not asked by that name; http.hosts lists further names (against DNS rebinding)");
+    return problem(421, "this gateway is not asked by that name; http.allowed_hosts lists further names (against DNS rebinding)");
   }
   const bool safe = raw.method == "GET" || raw.method == "HEAD" || raw.method == "OPTIONS";
   const auto origin = view.header("origin");
   if (!safe && !origin.empty() && !origin_allowed(origin, host, options_.origins)) {
-    return problem(403, "a page of another origin may not change anything here; http.origins lists further origins");
+    return problem(403, "a page of another origin may not change anything here");
   }
   return {};
 }
