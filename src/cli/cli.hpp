@@ -1,0 +1,59 @@
+// The commands of `skerry`. Exit codes: 0 ok, 1 failed, 2 wrong use.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/config.hpp"
+#include "base/result.hpp"
+
+namespace skerry::cli {
+
+int run(int argc, char** argv);
+
+// What every command that starts a gateway takes.
+struct StartOptions {
+  std::string config_file;
+  std::string data_dir;
+  std::vector<std::string> sets;
+  bool json = false;
+};
+
+struct UpOptions : StartOptions {
+  std::string demo = "motes";  // motes, a CSV file, or none
+  double speed = 60;
+  bool original_clock = false;
+  bool once = false;
+};
+
+int up(const UpOptions& options);
+int edge(const StartOptions& options);
+int config_check(const StartOptions& options);
+int config_show(const StartOptions& options);
+
+struct LogOptions {
+  std::string dir;
+  std::uint64_t from = 0;
+  std::uint64_t limit = 0;  // 0: no limit
+  std::string only_class;
+  bool json = false;
+};
+int log_verify(const LogOptions& options);
+int log_inspect(const LogOptions& options);
+int log_dump(const LogOptions& options);
+
+struct PipelineOptions {
+  std::string file;
+  std::vector<std::string> inputs;
+  std::string output = "-";
+  bool json = false;
+};
+int pipeline_run(const PipelineOptions& options);
+int pipeline_test(const PipelineOptions& options);
+
+// Says it on standard error, as `skerry: where: what`; the exit code of a failure.
+int failed(const Error& error);
+Result<config::Config> load_config(const StartOptions& options);
+
+}  // namespace skerry::cli

@@ -1,0 +1,36 @@
+// Waiting for the signal to end.
+#include "cli/signals.hpp"
+
+#include <pthread.h>
+
+#include <csignal>
+
+namespace skerry::cli {
+namespace {
+
+sigset_t end_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGINT);
+  ::sigaddset(&set, SIGTERM);
+  ::sigaddset(&set, SIGHUP);
+  return set;
+}
+
+}  // namespace
+
+void block_end_signals() {
+  const auto set = end_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+int wait_for_end_signal() {
+  const auto set = end_signals();
+  int number = 0;
+  while (::sigwait(&set, &number) != 0) {
+  }
+  return number;
+}
+
+}  // namespace skerry::cli

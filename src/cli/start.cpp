@@ -1,0 +1,79 @@
+// `skerry up` and `skerry edge`: start a gateway, say where it is, and wait for the end.
+#include <cstdio>
+#include <string>
+
+#include "base/logger.hpp"
+#include "cli/cli.hpp"
+#include "cli/demo.hpp"
+#include "cli/signals.hpp"
+#include "edge/gateway.hpp"
+
+namespace skerry::cli {
+namespace {
+
+Result<std::unique_ptr<edge::Gateway>> start(const StartOptions& options, const std::string& demo) {
+  const auto config = TRY(load_config(options));
+  const auto level = config.choice("logging.level");
+  logger::configure(level == "debug"  ? logger::Level::debug
+                    : level == "info" ? logger::Level::info
+                    : level == "warn" ? logger::Level::warn
+                    : level == "off"  ? logger::Level::off
+                                      : logger::Level::error,
+                    config.choice("logging.format") == "json" ? logger::Format::json : logger::Format::text);
+  TRY(system_files().make_dirs(options.data_dir));
+  return edge::Gateway::start({config, options.data_dir, demo});
+}
+
+void print_welcome(edge::Node& node, const UpOptions& options) {
+  const auto mqtt = std::to_string(node.ports().at("mqtt"));
+  const auto http = std::to_string(node.ports().at("http"));
+  std::string text = "\n  Skerry " SKERRY_VERSION "   gateway " + node.gateway_id() + "   data " + options.data_dir + "\n\n";
+  text += "  Page    http://127.0.0.1:" + http + "/\n";
+  text += "  MQTT    127.0.0.1:" + mqtt + "\n\n";
+  text += "  Make a device of your own appear:\n\n";
+  text += "    mosquitto_pub -h 127.0.0.1 -p " + mqtt +
+          " -q 1 -t sensors/my-device/data -m '{\"temperature\":21.5,\"humidity\":40}'\n\n";
+  text += "    curl http://127.0.0.1:" + http +
+          "/api/v1/readings -H 'Content-Type: application/json' -d '{\"device_id\":\"my-device\",\"temperature\":85}'\n\n";
+  text += "  The second one is too hot, so an alert fires. What is acknowledged is on disk.\n";
+  text += "  Ctrl-C ends Skerry; the next start goes on where this one ended.\n\n";
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int up(const UpOptions& options) {
+  block_end_signals();
+  std::unique_ptr<Demo> demo;
+  if (options.demo != "none") {
+    auto loaded = Demo::load(options.demo, {options.speed, options.original_clock, options.once});
+    if (!loaded) return failed(loaded.error());
+    demo = std::move(*loaded);
+  }
+  auto gateway = start(options, demo ? demo->name() : "");
+  if (!gateway) return failed(gateway.error());
+  auto& node = (*gateway)->node();
+  print_welcome(node, options);
+  if (demo) demo->start(node.ports().at("mqtt"), node.metrics());
+  wait_for_end_signal();
+  std::puts("\n  Ending: what was acknowledged is on disk.");
+  demo.reset();
+  gateway->reset();
+  return 0;
+}
+
+int edge(const StartOptions& options) {
+  block_end_signals();
+  auto gateway = start(options, "");
+  if (!gateway) return failed(gateway.error());
+  auto& node = (*gateway)->node();
+  logger::info("edge", "ready", {{"gateway", node.gateway_id()}, {"mqtt", node.ports().contains("mqtt") ? node.ports().at("mqtt") : 0},
+                                 {"http", node.ports().at("http")}, {"data", options.data_dir}});
+  const int number = wait_for_end_signal();
+  logger::info("edge", "ending", {{"signal", number}});
+  gateway->reset();
+  return 0;
+}
+
+}  // namespace skerry::cli

@@ -1,0 +1,51 @@
+// Gateway: a Node and the threads that run it.
+//
+// One thread each for MQTT, HTTP, commits, readers and the log's housekeeping. start() returns when devices are let in
+// and DATA/ports.json says where; the destructor ends everything in the order data takes, so that what was taken is on
+// disk and what was read is in a checkpoint.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "edge/node.hpp"
+
+namespace skerry::edge {
+
+class Gateway {
+ public:
+  struct Setup {
+    config::Config config;
+    std::string data_dir;
+    std::string demo;
+  };
+
+  // Errors say what to do: which port is taken by whom, which key is wrong, which folder another process holds.
+  static Result<std::unique_ptr<Gateway>> start(const Setup& setup);
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  Node& node() { return *node_; }
+
+ private:
+  Gateway() = default;
+  void keep_house();
+
+  std::unique_ptr<NetLoop> mqtt_loop_;
+  std::unique_ptr<NetLoop> http_loop_;
+  std::unique_ptr<Node> node_;
+  std::unique_ptr<log::Committer> committer_;
+  std::string ports_file_;
+  std::thread mqtt_thread_;
+  std::thread http_thread_;
+  std::thread house_thread_;
+  std::mutex mutex_;
+  std::condition_variable ending_changed_;
+  bool ending_ = false;
+};
+
+}  // namespace skerry::edge

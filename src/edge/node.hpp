@@ -1,0 +1,85 @@
+// Node: the parts of a gateway, put together over the seams and without a thread. gateway.hpp runs it for real; the
+// simulation runs the very same on a disk that loses power.
+//
+// Order: open() recovers everything, listen() lets devices in. Then the caller drives the log (commit_due, commit,
+// tidy), readers() and the loops. Nothing is let in before everything before it has been recovered.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "act/act.hpp"
+#include "api/api.hpp"
+#include "base/chance.hpp"
+#include "base/config.hpp"
+#include "base/loop.hpp"
+#include "edge/readers.hpp"
+#include "history/history.hpp"
+#include "log/log.hpp"
+#include "mqtt/mqtt.hpp"
+#include "record/classes.hpp"
+#include "stream/stream.hpp"
+
+namespace skerry::edge {
+
+// What a program runs on. The loops may be one; each is used on its own thread only.
+struct Seams {
+  Files& files;
+  Clock& clock;
+  Chance& chance;
+  Loop& mqtt_loop;
+  Loop& http_loop;
+};
+
+using Ports = std::map<std::string, std::uint16_t>;  // mqtt, http
+
+class Node {
+ public:
+  // `demo` is the demo's name for the page, or empty.
+  static Result<std::unique_ptr<Node>> open(const Seams& seams, const config::Config& config, const std::string& data_dir,
+                                            const std::string& demo);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  Result<> listen_mqtt();  // on the MQTT loop's thread, or before it runs
+  Result<> listen_http();  // on the HTTP loop's thread, or before it runs
+
+  log::Log& log() { return *log_; }
+  Readers& readers() { return *readers_; }
+  mqtt::Broker& broker() { return *broker_; }
+  metrics::Registry& metrics() { return metrics_; }
+  const Ports& ports() const { return ports_; }
+  const std::string& gateway_id() const { return gateway_id_; }
+  std::size_t pipelines() const { return pipelines_; }
+
+ private:
+  Node(const Seams& seams, const config::Config& config, std::string data_dir, std::string demo);
+  Result<> open_log();
+  Result<> open_readers();
+  Result<> open_doors();
+  std::vector<api::Pipeline> pipelines_for_api() const;
+
+  Seams seams_;
+  config::Config config_;
+  std::string data_dir_;
+  std::string demo_;
+  std::string gateway_id_;
+  metrics::Registry metrics_;
+  record::ClassRules classes_;
+  Ports ports_;
+  std::size_t pipelines_ = 0;
+
+  std::unique_ptr<log::Log> log_;
+  std::unique_ptr<stream::Engine> engine_;
+  std::unique_ptr<act::Tracker> tracker_;
+  std::unique_ptr<history::History> history_;
+  std::unique_ptr<Readers> readers_;
+  std::unique_ptr<mqtt::Broker> broker_;
+  std::unique_ptr<api::Api> api_;
+};
+
+}  // namespace skerry::edge

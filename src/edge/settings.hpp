@@ -1,0 +1,20 @@
+// Settings: every key a gateway can be configured with, and its default.
+#pragma once
+
+#include "base/config.hpp"
+#include "record/classes.hpp"
+
+namespace skerry::edge {
+
+config::Schema schema();
+
+// The class of each topic: `log.classes` where it is set, else the defaults. Errors name the bad filter or class.
+Result<record::ClassRules> class_rules(const config::Config& config);
+
+// `port` moved by port_offset; 0 stays 0 (the system chooses).
+Result<std::uint16_t> port(const config::Config& config, std::string_view key);
+
+// Without TLS and accounts a gateway listens on loopback only: refuses another listen.host unless listen.insecure says so.
+Result<std::string> listen_host(const config::Config& config);
+
+}  // namespace skerry::edge
