@@ -113,6 +113,15 @@ void BrokerImpl::feed(Peer& peer, Bytes in) {
   }
 }
 
+// The log's wake is not needed for what we append ourselves: the end of this turn looks.
+Result<Position> BrokerImpl::append(std::span<const record::Record> records) {
+  const bool on_its_way = wakes_->appended.exchange(true);
+  auto position = log_.append(records);
+  if (!on_its_way) wakes_->appended.store(false);
+  want_turn_end();
+  return position;
+}
+
 // Appends what the effects say, as one append. False: the log is busy, nothing was taken.
 bool BrokerImpl::append_effects(Peer& peer, Effects& effects, Position& first) {
   records_.clear();
@@ -122,12 +131,17 @@ bool BrokerImpl::append_effects(Peer& peer, Effects& effects, Position& first) {
   if (records_.empty()) return true;
   if (!deferred_.empty()) return false;
   if (!failed_) {
-    const auto position = log_.append(records_);
+    const auto position = append(records_);
     if (position) {
       first = *position;
       return true;
     }
     if (position.error().code == Code::busy) return false;
+    if (position.error().code == Code::full) {
+      counters_.limit("log_append");
+      close_peer(peer, Reason::quota_exceeded, position.error().what, true);
+      return true;
+    }
     log_failed(position.error());
   }
   counters_.not_acknowledged.add(records_.size());

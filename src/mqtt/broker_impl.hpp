@@ -127,6 +127,7 @@ class BrokerImpl final : public Broker {
 
   // ---- broker.cpp: connections, turns, time ----
   void accept(std::unique_ptr<Connection> connection);
+  Result<Position> append(std::span<const record::Record> records);
   bool carry_out(Peer& peer, Effects& effects);
   bool append_effects(Peer& peer, Effects& effects, Position& first);
   void stall(Peer& peer, Effects& effects, Bytes rest, bool has_effects);

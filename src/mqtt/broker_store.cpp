@@ -77,12 +77,9 @@ Position BrokerImpl::append_own(std::vector<OwnRecord> records) {
   if (deferred_.empty() && !failed_) {
     std::vector<record::Record> views;
     for (const auto& each : records) views.push_back(each.view());
-    const auto position = log_.append(views);
-    if (position) {
-      want_turn_end();
-      return *position + (records.size() - 1);
-    }
-    if (position.error().code != Code::busy) log_failed(position.error());
+    const auto position = append(views);
+    if (position) return *position + (records.size() - 1);
+    if (position.error().code != Code::busy && position.error().code != Code::full) log_failed(position.error());
   }
   if (failed_) return position_unknown;  // never durable: what waits for it never leaves
   for (auto& each : records) deferred_.push_back(std::move(each));
@@ -93,9 +90,9 @@ void BrokerImpl::flush_deferred() {
   if (deferred_.empty()) return;
   std::vector<record::Record> views;
   for (const auto& each : deferred_) views.push_back(each.view());
-  const auto position = log_.append(views);
+  const auto position = append(views);
   if (!position) {
-    if (position.error().code != Code::busy) log_failed(position.error());
+    if (position.error().code != Code::busy && position.error().code != Code::full) log_failed(position.error());
     return;
   }
   const auto last = *position + (deferred_.size() - 1);

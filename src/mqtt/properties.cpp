@@ -142,7 +142,7 @@ void append_forwarded(Buffer& to, Bytes raw) {
     if (id >= rules.size() || !take_value(in, rules[id].form, value)) return;
     const auto property = static_cast<Property>(id);
     if (property == Property::topic_alias || property == Property::message_expiry) continue;
-    if (property == Property::subscription_id) continue;
+    if (property == Property::subscription_id || property == Property::will_delay) continue;
     append_bytes(to, begin.first(begin.size() - in.rest().size()));
   }
 }
