@@ -77,7 +77,7 @@ class Container(Deploy):
         args = at(one("base", "Deployment"), f"{GATEWAY}.args")
         gateway = Process(["unshare", "--mount", "sh", "-c", AS_A_POD, "sh", self.root, data, settings, *args, "--set", "listen.host=127.0.0.1",
                            "--set", "mqtt.port=0", "--set", "http.port=0"], os.path.join(self.dir, "log"),
-                          env={"SKERRY_GATEWAY__ID": "edge-1"})
+                          env={"PATH": os.environ["PATH"], "SKERRY_GATEWAY__ID": "edge-1"})
         self.addCleanup(gateway.stop)
 
         def ready():
