@@ -34,9 +34,12 @@ class ApiImpl final : public Api {
         worker_(options.query_threads) {
     ground_routes();
     list_routes();
-    server_->route("POST", "/api/v1/readings", [this](const Request& q, Responder r) { post_.readings(q, std::move(r)); });
-    server_->route("POST", "/api/v1/commands", [this](const Request& q, Responder r) { post_.command(q, std::move(r)); });
-    server_->route("GET", "/api/v1/events", [this](const Request& q, Responder r) { events_.subscribe(q, std::move(r)); });
+    server_->route("POST", "/api/v1/readings",
+                   [this](const Request& q, Responder r) { post_.readings(q, std::move(r)); });
+    server_->route("POST", "/api/v1/commands",
+                   [this](const Request& q, Responder r) { post_.command(q, std::move(r)); });
+    server_->route("GET", "/api/v1/events",
+                   [this](const Request& q, Responder r) { events_.subscribe(q, std::move(r)); });
     server_->assets(page_assets(fallback_page_));
   }
   ApiImpl(const ApiImpl&) = delete;
@@ -98,7 +101,8 @@ class ApiImpl final : public Api {
 void ApiImpl::ground_routes() {
   answer("/healthz", [](const Request&) { return http::json(R"({"status":"ok"})"); });
   answer("/readyz", [this](const Request&) -> Result<Response> {
-    if (deps_.log.stats().failed) return http::problem(503, "the log has failed: nothing can be acknowledged; see the gateway's log");
+    if (deps_.log.stats().failed)
+      return http::problem(503, "the log has failed: nothing can be acknowledged; see the gateway's log");
     return http::json(R"({"status":"ready"})");
   });
   answer("/metrics", [this](const Request&) {
@@ -136,7 +140,8 @@ void ApiImpl::act_routes() {
     return [this, ask](const Request& q) -> Result<Work> {
       TRY(check_names(q, {"device", "type", "limit", "cursor"}));
       const auto limit = TRY(limit_of(q, act::page_items_default, act::page_items_max));
-      return [this, ask, limit, device = TRY(device_of(q)), type = TRY(text_of(q, "type")), cursor = TRY(text_of(q, "cursor"))]() -> Result<Response> {
+      return [this, ask, limit, device = TRY(device_of(q)), type = TRY(text_of(q, "type")),
+              cursor = TRY(text_of(q, "cursor"))]() -> Result<Response> {
         const auto page = TRY((deps_.act.*ask)({.device = device, .type = type, .limit = limit, .cursor = cursor}));
         return list_of(page.items, page.next);
       };
@@ -145,7 +150,9 @@ void ApiImpl::act_routes() {
   const auto one = [this](auto ask) {
     return [this, ask](const Request& q) -> Result<Work> {
       TRY(check_names(q, {}));
-      return [this, ask, id = std::string(q.segment("id"))]() -> Result<Response> { return http::json(TRY((deps_.act.*ask)(id))); };
+      return [this, ask, id = std::string(q.segment("id"))]() -> Result<Response> {
+        return http::json(TRY((deps_.act.*ask)(id)));
+      };
     };
   };
   query("/api/v1/alerts", list(&act::Tracker::alerts));

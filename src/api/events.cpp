@@ -17,7 +17,8 @@ void append_data(std::string& to, std::string_view json) {
   to += "data: ";
   const auto from = to.size();
   to += json;
-  std::replace_if(to.begin() + static_cast<std::ptrdiff_t>(from), to.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(
+      to.begin() + static_cast<std::ptrdiff_t>(from), to.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   to += "\n\n";
 }
 
@@ -47,7 +48,8 @@ Events::Events(Deps& deps, std::function<std::string()> status)
     : deps_(deps),
       status_(std::move(status)),
       open_(deps.metrics.gauge("skerry_api_event_clients", "open event streams")),
-      skipped_(deps.metrics.counter("skerry_api_event_positions_skipped_total", "positions of the log that live readings skipped to keep up")) {}
+      skipped_(deps.metrics.counter("skerry_api_event_positions_skipped_total",
+                                    "positions of the log that live readings skipped to keep up")) {}
 
 Result<Events::Wish> Events::wish_of(const http::Request& request) {
   TRY(check_names(request, {"device", "types", "last_event_id"}));
@@ -58,11 +60,16 @@ Result<Events::Wish> Events::wish_of(const http::Request& request) {
   while (true) {
     const auto comma = rest.find(',');
     const auto type = rest.substr(0, comma);
-    if (type == "readings") wish.types |= want_readings;
-    else if (type == "alerts") wish.types |= want_alerts;
-    else if (type == "commands") wish.types |= want_commands;
-    else if (type == "status") wish.types |= want_status;
-    else return fail(Code::invalid, "must be a list of readings, alerts, commands, status", "types");
+    if (type == "readings")
+      wish.types |= want_readings;
+    else if (type == "alerts")
+      wish.types |= want_alerts;
+    else if (type == "commands")
+      wish.types |= want_commands;
+    else if (type == "status")
+      wish.types |= want_status;
+    else
+      return fail(Code::invalid, "must be a list of readings, alerts, commands, status", "types");
     if (comma == std::string_view::npos) break;
     rest.remove_prefix(comma + 1);
   }
@@ -73,7 +80,8 @@ Result<Events::Wish> Events::wish_of(const http::Request& request) {
   log::Position after;
   const auto* const end = last.data() + last.size();
   const auto read = std::from_chars(last.data(), end, after.value);
-  if (read.ec != std::errc{} || read.ptr != end) return fail(Code::invalid, "is no id that this stream gave", "Last-Event-ID");
+  if (read.ec != std::errc{} || read.ptr != end)
+    return fail(Code::invalid, "is no id that this stream gave", "Last-Event-ID");
   wish.after = after;
   return wish;
 }
@@ -81,7 +89,8 @@ Result<Events::Wish> Events::wish_of(const http::Request& request) {
 void Events::subscribe(const http::Request& request, http::Responder responder) {
   auto wish = wish_of(request);
   if (!wish) return responder.respond(http::problem(wish.error()));
-  if (clients_.size() >= event_clients_max) return responder.respond(http::problem(503, "too many event streams are open"));
+  if (clients_.size() >= event_clients_max)
+    return responder.respond(http::problem(503, "too many event streams are open"));
   Client client{.types = wish->types, .device = std::move(wish->device)};
   // An id of another gateway's, or of a log that was replaced, would wait for ever.
   const bool resumes = wish->after && *wish->after < deps_.log.committed_end();
@@ -133,7 +142,8 @@ void Events::send_changes() {
   for (auto& client : clients_) {
     if ((client.types & (want_alerts | want_commands)) == 0) continue;
     auto found = asked.find(client.next);
-    if (found == asked.end()) found = asked.emplace(client.next, deps_.act.changes(client.next, event_changes_max)).first;
+    if (found == asked.end())
+      found = asked.emplace(client.next, deps_.act.changes(client.next, event_changes_max)).first;
     for (const auto& change : found->second.items) {
       const bool alert = change.what == act::Change::What::alert;
       if ((client.types & (alert ? want_alerts : want_commands)) == 0) continue;
@@ -190,7 +200,8 @@ std::string Events::batch_of_device(const Fresh& fresh, std::string_view device)
 
 void Events::send_readings() {
   const auto fresh = read_fresh();
-  const bool all = std::ranges::any_of(clients_, [](const Client& c) { return (c.types & want_readings) != 0 && c.device.empty(); });
+  const bool all =
+      std::ranges::any_of(clients_, [](const Client& c) { return (c.types & want_readings) != 0 && c.device.empty(); });
   if (all) {
     for (const auto& [device, r] : fresh.newest) {
       const auto [at, added] = pending_.insert_or_assign(device, reading_text(r));

@@ -9,21 +9,22 @@
 namespace skerry::api {
 
 inline constexpr std::size_t readings_per_post_max = 10'000;
-inline constexpr std::size_t json_depth_max = 64;               // of a POSTed body
-inline constexpr std::size_t devices_page_max = 10'000;         // so that a page with 10,000 devices is one answer
-inline constexpr std::size_t waiting_max = 4'096;               // answers that wait for a commit; beyond it 503
-inline constexpr std::size_t queries_waiting_max = 64;          // for the query thread; beyond it 503
-inline constexpr std::size_t event_clients_max = 256;           // open event streams; beyond it 503
-inline constexpr std::size_t event_batch_items_max = 1'000;     // readings in one event
+inline constexpr std::size_t json_depth_max = 64;            // of a POSTed body
+inline constexpr std::size_t devices_page_max = 10'000;      // so that a page with 10,000 devices is one answer
+inline constexpr std::size_t waiting_max = 4'096;            // answers that wait for a commit; beyond it 503
+inline constexpr std::size_t queries_waiting_max = 64;       // for the query thread; beyond it 503
+inline constexpr std::size_t event_clients_max = 256;        // open event streams; beyond it 503
+inline constexpr std::size_t event_batch_items_max = 1'000;  // readings in one event
 inline constexpr std::size_t event_batch_bytes_max = 256 * KiB;
-inline constexpr std::size_t event_tick_bytes_max = 4 * MiB;    // of the log, read for one batch; what is behind it is skipped
-inline constexpr std::size_t event_changes_max = 256;           // alerts and commands to one client at a time
-inline constexpr std::chrono::milliseconds event_period{50};    // alerts and commands
-inline constexpr int event_periods_per_batch = 5;               // readings: 4 a second
-inline constexpr int event_periods_per_status = 20;             // status: once a second
+inline constexpr std::size_t event_tick_bytes_max =
+    4 * MiB;                                           // of the log, read for one batch; what is behind it is skipped
+inline constexpr std::size_t event_changes_max = 256;  // alerts and commands to one client at a time
+inline constexpr std::chrono::milliseconds event_period{50};          // alerts and commands
+inline constexpr int event_periods_per_batch = 5;                     // readings: 4 a second
+inline constexpr int event_periods_per_status = 20;                   // status: once a second
 inline constexpr std::chrono::milliseconds failed_check_period{100};  // while answers wait: has the log failed?
-inline constexpr int rate_seconds = 5;                          // messages per second are measured over
-inline constexpr int quantile_seconds = 60;                     // and quantiles of durations over
+inline constexpr int rate_seconds = 5;                                // messages per second are measured over
+inline constexpr int quantile_seconds = 60;                           // and quantiles of durations over
 
 static_assert(event_period * event_periods_per_batch == std::chrono::milliseconds{250});
 static_assert(event_period * event_periods_per_status == std::chrono::seconds{1});

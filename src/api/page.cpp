@@ -12,16 +12,24 @@ namespace {
 constexpr std::string_view plain_page =
     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Skerry</title>"
     "<meta name=\"viewport\" content=\"width=device-width\"><h1>Skerry</h1>"
-    "<p>The gateway runs, but this binary was built without its page. Build both with <code>script/build release</code> "
+    "<p>The gateway runs, but this binary was built without its page. Build both with <code>script/build "
+    "release</code> "
     "(it needs node and npm; <code>script/bootstrap</code> installs them).</p>"
     "<p>The API is here all the same: <a href=\"/api/v1/status\">status</a>, <a href=\"/api/v1/devices\">devices</a>, "
-    "<a href=\"/api/v1/alerts\">alerts</a>, <a href=\"/api/v1/openapi.json\">its description</a>, <a href=\"/metrics\">metrics</a>.</p></html>\n";
+    "<a href=\"/api/v1/alerts\">alerts</a>, <a href=\"/api/v1/openapi.json\">its description</a>, <a "
+    "href=\"/metrics\">metrics</a>.</p></html>\n";
 
 std::string_view type_of(std::string_view name) {
   static constexpr std::pair<std::string_view, std::string_view> types[] = {
-      {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"},
-      {".svg", "image/svg+xml"},             {".png", "image/png"},                     {".ico", "image/x-icon"},
-      {".json", "application/json"},         {".webmanifest", "application/manifest+json"}, {".woff2", "font/woff2"},
+      {".html", "text/html; charset=utf-8"},
+      {".js", "text/javascript; charset=utf-8"},
+      {".css", "text/css; charset=utf-8"},
+      {".svg", "image/svg+xml"},
+      {".png", "image/png"},
+      {".ico", "image/x-icon"},
+      {".json", "application/json"},
+      {".webmanifest", "application/manifest+json"},
+      {".woff2", "font/woff2"},
       {".txt", "text/plain; charset=utf-8"}};
   for (const auto& [end, type] : types) {
     if (name.ends_with(end)) return type;

@@ -14,7 +14,8 @@ Result<> check_names(const http::Request& request, std::initializer_list<std::st
     if (std::ranges::find(known, std::string_view(name)) != known.end()) continue;
     std::string list;
     for (const auto k : known) list += (list.empty() ? "" : ", ") + std::string(k);
-    return fail(Code::invalid, "is no parameter of this path; it has " + (list.empty() ? std::string("none") : list), name);
+    return fail(Code::invalid, "is no parameter of this path; it has " + (list.empty() ? std::string("none") : list),
+                name);
   }
   return {};
 }
@@ -50,7 +51,10 @@ Result<std::optional<EventTime>> time_of(const http::Request& request, std::stri
   if (read.ec == std::errc{} && read.ptr == end) {
     if (const auto time = time_of_number(number)) return time;
   }
-  return fail(Code::invalid, "is no time; RFC 3339 such as 2026-01-31T23:59:59Z, or a number of seconds or milliseconds since 1970, is", std::string(name));
+  return fail(
+      Code::invalid,
+      "is no time; RFC 3339 such as 2026-01-31T23:59:59Z, or a number of seconds or milliseconds since 1970, is",
+      std::string(name));
 }
 
 Result<bool> descending_of(const http::Request& request) {
@@ -62,7 +66,8 @@ Result<bool> descending_of(const http::Request& request) {
 Result<std::string> device_of(const http::Request& request) {
   auto device = TRY(request.parameter("device"));
   if (!device) return std::string();
-  if (const auto checked = record::check_device_id(*device); !checked) return fail(Code::invalid, checked.error().text(), "device");
+  if (const auto checked = record::check_device_id(*device); !checked)
+    return fail(Code::invalid, checked.error().text(), "device");
   return std::move(*device);
 }
 
@@ -70,7 +75,8 @@ std::string media_type(const http::Request& request) {
   const auto value = request.header("content-type");
   std::string type(value.substr(0, value.find(';')));
   while (!type.empty() && type.back() == ' ') type.pop_back();
-  std::ranges::transform(type, type.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(type, type.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return type;
 }
 

@@ -12,7 +12,8 @@ namespace {
 std::optional<BodyFormat> format_of(const http::Request& request) {
   const auto type = media_type(request);
   if (type == "application/json") return BodyFormat::json;
-  if (type == "application/x-ndjson" || type == "application/ndjson" || type == "application/jsonl") return BodyFormat::ndjson;
+  if (type == "application/x-ndjson" || type == "application/ndjson" || type == "application/jsonl")
+    return BodyFormat::ndjson;
   return {};
 }
 
@@ -41,7 +42,8 @@ Post::Post(Deps& deps, const act::Options& act, Waiting& waiting)
       waiting_(waiting),
       wall_(deps.loop.clock()),
       taken_(deps.metrics.counter("skerry_api_readings_total", "readings taken by POST")),
-      refused_(deps.metrics.counter("skerry_api_bodies_refused_total", "POSTed bodies refused because something in them was wrong")) {}
+      refused_(deps.metrics.counter("skerry_api_bodies_refused_total",
+                                    "POSTed bodies refused because something in them was wrong")) {}
 
 void Post::readings(const http::Request& request, http::Responder responder) {
   if (const auto names = check_names(request, {}); !names) return responder.respond(http::problem(names.error()));

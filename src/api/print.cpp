@@ -51,7 +51,8 @@ std::string base64(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const auto piece = bytes.substr(i, 3);
     std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j) bits = (bits << 8) | (j < piece.size() ? static_cast<unsigned char>(piece[j]) : 0U);
+    for (std::size_t j = 0; j < 3; ++j)
+      bits = (bits << 8) | (j < piece.size() ? static_cast<unsigned char>(piece[j]) : 0U);
     for (std::size_t j = 0; j < 4; ++j) out += j <= piece.size() ? digits[(bits >> (18 - 6 * j)) & 63U] : '=';
   }
   return out;

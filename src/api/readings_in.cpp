@@ -74,7 +74,8 @@ std::optional<std::string> wrong_timestamp(const element& value) {
   if (value.is_null()) return {};
   if (value.get(text) == simdjson::SUCCESS) {
     if (parse_time(text)) return {};
-    return "is no time; RFC 3339 such as 2026-01-31T23:59:59.123Z, or a number of seconds or milliseconds since 1970, is";
+    return "is no time; RFC 3339 such as 2026-01-31T23:59:59.123Z, or a number of seconds or milliseconds since 1970, "
+           "is";
   }
   if (value.is_number() && value.get(number) == simdjson::SUCCESS) {
     if (time_of_number(number)) return {};
@@ -93,7 +94,8 @@ std::expected<ReadingIn, InputError> reading_of(const element& value, std::strin
   std::string_view device;
   if (object.at_key("device_id").get(field) != simdjson::SUCCESS) return wrong(index, "device_id", "is missing");
   if (field.get(device) != simdjson::SUCCESS) return wrong(index, "device_id", "must be text");
-  if (const auto checked = record::check_device_id(device); !checked) return wrong(index, "device_id", checked.error().text());
+  if (const auto checked = record::check_device_id(device); !checked)
+    return wrong(index, "device_id", checked.error().text());
   reading.device = device;
   if (object.at_key("timestamp").get(field) == simdjson::SUCCESS) {
     if (auto why = wrong_timestamp(field)) return wrong(index, "timestamp", std::move(*why));
@@ -129,9 +131,11 @@ std::expected<Readings, InputError> parse_lines(std::string_view body) {
     body = end == std::string_view::npos ? std::string_view{} : body.substr(end + 1);
     if (line.empty()) continue;
     const auto index = readings.size();
-    if (index == readings_per_post_max) return wrong(index, "", "at most " + std::to_string(readings_per_post_max) + " readings are taken at once");
+    if (index == readings_per_post_max)
+      return wrong(index, "", "at most " + std::to_string(readings_per_post_max) + " readings are taken at once");
     element value;
-    if (const auto code = parser.parse(line, value)) return wrong(index, "", "line " + std::to_string(line_number) + " " + why(code));
+    if (const auto code = parser.parse(line, value))
+      return wrong(index, "", "line " + std::to_string(line_number) + " " + why(code));
     auto reading = reading_of(value, line, index);
     if (!reading) return std::unexpected(std::move(reading.error()));
     readings.push_back(std::move(*reading));
@@ -146,7 +150,8 @@ std::expected<Readings, InputError> parse_document(std::string_view body) {
   const auto text = trimmed(body);
   if (const auto code = parser.parse(text, value)) {
     std::string detail = "the body " + why(code);
-    if (text.starts_with('{') && text.find("\n{") != std::string_view::npos) detail += "; readings on a line each need Content-Type: application/x-ndjson";
+    if (text.starts_with('{') && text.find("\n{") != std::string_view::npos)
+      detail += "; readings on a line each need Content-Type: application/x-ndjson";
     return wrong(0, "", std::move(detail));
   }
   simdjson::dom::array array;
@@ -159,7 +164,8 @@ std::expected<Readings, InputError> parse_document(std::string_view body) {
   Elements raw(text);
   for (const auto each : array) {
     const auto index = readings.size();
-    if (index == readings_per_post_max) return wrong(index, "", "at most " + std::to_string(readings_per_post_max) + " readings are taken at once");
+    if (index == readings_per_post_max)
+      return wrong(index, "", "at most " + std::to_string(readings_per_post_max) + " readings are taken at once");
     auto reading = reading_of(each, raw.next(), index);
     if (!reading) return std::unexpected(std::move(reading.error()));
     readings.push_back(std::move(*reading));

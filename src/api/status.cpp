@@ -40,7 +40,8 @@ double Status::per_second() const {
 }
 
 // Of the last minute; of all time where nothing happened in it.
-std::string Status::quantiles(const metrics::Histogram* histogram, const Buckets Sample::*buckets, bool with_count) const {
+std::string Status::quantiles(const metrics::Histogram* histogram, const Buckets Sample::*buckets,
+                              bool with_count) const {
   Buckets window = {};
   std::uint64_t sum = 0;
   if (histogram != nullptr) {

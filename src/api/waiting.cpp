@@ -45,7 +45,8 @@ void Waiting::check_failed() {
     while (!items_.empty()) {
       auto item = std::move(items_.extract(items_.begin()).mapped());
       forget();
-      item.responder.respond(http::problem(503, "the log has failed: this was not put on disk, and nothing is acknowledged any more"));
+      item.responder.respond(
+          http::problem(503, "the log has failed: this was not put on disk, and nothing is acknowledged any more"));
     }
   }
   check_.reset();

@@ -32,7 +32,7 @@ class Waiting {
     http::Responder responder;
     std::function<http::Response()> answer;
   };
-  void wake();       // any thread
+  void wake();  // any thread
   void answer_committed();
   void check_failed();
 

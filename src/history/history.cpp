@@ -39,7 +39,8 @@ class HistoryImpl final : public History {
         options_(options),
         table_(options),
         devices_(metrics.gauge("skerry_history_devices", "devices in the table")),
-        refused_(metrics.counter("skerry_history_devices_refused_total", "records of devices beyond history.devices_max")),
+        refused_(
+            metrics.counter("skerry_history_devices_refused_total", "records of devices beyond history.devices_max")),
         query_seconds_(metrics.histogram("skerry_history_query_seconds", "one page of readings")) {}
 
   Result<> load();
@@ -80,7 +81,8 @@ Result<> HistoryImpl::load() {
   auto found = TRY(log::load(files_, options_.checkpoint_path, table_version, log_));
   if (!found) return {};
   if (auto read = table_.decode(found->state); !read) {
-    logger::warn("history", "the checkpoint is damaged; the table is built from the log", {{"path", options_.checkpoint_path}});
+    logger::warn("history", "the checkpoint is damaged; the table is built from the log",
+                 {{"path", options_.checkpoint_path}});
     table_ = Table(options_);
     return {};
   }
@@ -123,7 +125,11 @@ Device HistoryImpl::device_of(const std::string& id, const Table::Row& row) cons
   Device device{.id = id, .first_seen = row.first_seen, .last_seen = row.last_seen, .readings = row.readings};
   if (row.has_status) device.status = row.status;
   if (row.readings == 0) return device;
-  Reading last{.device = id, .received_at = row.last_received, .offset = row.last_offset, .position = row.last_position, .payload = row.payload};
+  Reading last{.device = id,
+               .received_at = row.last_received,
+               .offset = row.last_offset,
+               .position = row.last_position,
+               .payload = row.payload};
   last.timestamp = to_event(row.last_received);
   device.last = std::move(last);
   if (row.long_payload) device.last->payload.clear();
@@ -136,7 +142,8 @@ void HistoryImpl::fetch_payload(Device& device) const {
   auto& last = *device.last;
   if (last.payload.empty()) {
     const auto chunk = log_.read(last.position, {.committed_only = true, .bytes_max = 1});
-    if (chunk && !chunk->empty() && chunk->records()[0].position == last.position) last.payload = as_text(chunk->records()[0].payload);
+    if (chunk && !chunk->empty() && chunk->records()[0].position == last.position)
+      last.payload = as_text(chunk->records()[0].payload);
   }
   last.timestamp = codec::event_time(as_bytes(last.payload), last.received_at);
   last.ahead = codec::is_ahead(last.timestamp, last.received_at);
@@ -146,7 +153,8 @@ void HistoryImpl::fetch_payload(Device& device) const {
 Result<DevicesPage> HistoryImpl::devices(std::size_t limit, std::string_view cursor) {
   limit = std::clamp<std::size_t>(limit, 1, options_.page_items_max);
   if (!cursor.empty()) {
-    if (!cursor.starts_with("i_")) return fail(Code::invalid, "is no cursor of this list; pass `next` of the page before", "cursor");
+    if (!cursor.starts_with("i_"))
+      return fail(Code::invalid, "is no cursor of this list; pass `next` of the page before", "cursor");
     cursor.remove_prefix(2);
   }
   DevicesPage page;
@@ -155,7 +163,8 @@ Result<DevicesPage> HistoryImpl::devices(std::size_t limit, std::string_view cur
     const std::scoped_lock lock(table_mutex_);
     auto at = cursor.empty() ? table_.rows().begin() : table_.rows().upper_bound(cursor);
     for (; at != table_.rows().end() && page.items.size() < limit && bytes < options_.page_bytes_max; ++at) {
-      bytes += at->second.payload.size() + at->second.status.size() + (at->second.long_payload ? options_.device_payload_bytes_max : 0);
+      bytes += at->second.payload.size() + at->second.status.size() +
+               (at->second.long_payload ? options_.device_payload_bytes_max : 0);
       page.items.push_back(device_of(at->first, at->second));
     }
     if (at != table_.rows().end()) page.next = "i_" + page.items.back().id;
@@ -169,14 +178,16 @@ Result<Device> HistoryImpl::device(std::string_view id) {
   {
     const std::scoped_lock lock(table_mutex_);
     const auto found = table_.rows().find(id);
-    if (found == table_.rows().end()) return fail(Code::not_found, "no device of this name has sent anything", std::string(id));
+    if (found == table_.rows().end())
+      return fail(Code::not_found, "no device of this name has sent anything", std::string(id));
     device = device_of(found->first, found->second);
   }
   fetch_payload(device);
   return device;
 }
 
-Result<> HistoryImpl::scan(const log::Extent& extent, const ReadingsQuery& query, record::Position end, PageBuilder& page) const {
+Result<> HistoryImpl::scan(const log::Extent& extent, const ReadingsQuery& query, record::Position end,
+                           PageBuilder& page) const {
   const auto chunk = TRY(log_.read_extent(extent, query.device));
   for (const auto& r : chunk.records()) {
     if (r.kind != record::Kind::message || r.position >= end || topic_of(r.topic) != Topic::reading) continue;
@@ -198,7 +209,8 @@ Result<ReadingsPage> HistoryImpl::readings(const ReadingsQuery& query) {
   if (after && query.descending && after->time_ms < EventTime::max().time_since_epoch().count()) {
     to = std::min(to, EventTime{std::chrono::milliseconds{after->time_ms + 1}});
   }
-  PageBuilder page({std::clamp<std::size_t>(query.limit, 1, options_.page_items_max), options_.page_bytes_max}, query.descending, after);
+  PageBuilder page({std::clamp<std::size_t>(query.limit, 1, options_.page_items_max), options_.page_bytes_max},
+                   query.descending, after);
   if (from >= to) return std::move(page).finish();
   const auto end = log_.committed_end();
   auto extents = log_.extents(query.device, from, to, options_.classes);
@@ -209,7 +221,9 @@ Result<ReadingsPage> HistoryImpl::readings(const ReadingsQuery& query) {
   });
   for (const auto& extent : extents) {
     if (extent.first >= end) continue;
-    if (extent.bounds_known && !page.wants_any(extent.earliest.time_since_epoch().count(), extent.latest.time_since_epoch().count())) continue;
+    if (extent.bounds_known &&
+        !page.wants_any(extent.earliest.time_since_epoch().count(), extent.latest.time_since_epoch().count()))
+      continue;
     TRY(scan(extent, query, end, page));
   }
   return std::move(page).finish();
@@ -226,7 +240,8 @@ record::ClassMask classes_of_readings(const record::ClassRules& rules) {
   return classes;
 }
 
-Result<std::unique_ptr<History>> History::open(const log::Log& log, Files& files, const Options& options, metrics::Registry& metrics) {
+Result<std::unique_ptr<History>> History::open(const log::Log& log, Files& files, const Options& options,
+                                               metrics::Registry& metrics) {
   auto history = std::make_unique<HistoryImpl>(log, files, options, metrics);
   TRY(history->load());
   return history;

@@ -1,7 +1,8 @@
 // History: the table of devices, and readings by device and event time.
 //
-// A reading is a message with topic `sensors/{device}/data`; a status one with `devices/{device}/status`. Only committed
-// records are read, so all that is given here is on disk. Payloads are given as they were sent, byte for byte.
+// A reading is a message with topic `sensors/{device}/data`; a status one with `devices/{device}/status`. Only
+// committed records are read, so all that is given here is on disk. Payloads are given as they were sent, byte for
+// byte.
 //
 // Order of calls: open(), then step() until false and again after commits, checkpoint() now and then. Any thread may
 // call anything; step() by two threads is taken in turns.
@@ -30,8 +31,8 @@ struct Options {
   std::size_t page_items_max = history::page_items_max;
   std::size_t page_bytes_max = history::page_bytes_max;
   std::uint64_t checkpoint_records = history::checkpoint_records;
-  std::string checkpoint_path;                         // empty: none is kept
-  record::ClassMask classes = record::all_classes;     // that readings may be in: classes_of_readings(rules)
+  std::string checkpoint_path;                      // empty: none is kept
+  record::ClassMask classes = record::all_classes;  // that readings may be in: classes_of_readings(rules)
 };
 
 record::ClassMask classes_of_readings(const record::ClassRules& rules);
@@ -50,8 +51,8 @@ struct Reading {
 struct Device {
   std::string id;
   Wall first_seen;
-  Wall last_seen;                  // its newest message of any kind
-  std::optional<Reading> last;     // the reading received last
+  Wall last_seen;                     // its newest message of any kind
+  std::optional<Reading> last;        // the reading received last
   std::optional<std::string> status;  // payload of the newest status, where that is JSON
   std::uint64_t readings = 0;
 };

@@ -12,7 +12,9 @@ std::string cursor_of(const RowKey& key, bool descending) {
 }
 
 Result<RowKey> key_of_cursor(std::string_view cursor, bool descending) {
-  const auto wrong = [&] { return fail(Code::invalid, "is no cursor of this query; pass `next` of the page before", "cursor"); };
+  const auto wrong = [&] {
+    return fail(Code::invalid, "is no cursor of this query; pass `next` of the page before", "cursor");
+  };
   if (!cursor.starts_with(descending ? "d_" : "a_")) return wrong();
   cursor.remove_prefix(2);
   RowKey key;

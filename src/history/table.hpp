@@ -22,7 +22,7 @@ class Table {
     record::Position last_position;  // of the last reading; only where readings > 0
     record::Offset last_offset;
     Wall last_received{};
-    std::string payload;             // of the last reading; empty and `long_payload`: read it from the log
+    std::string payload;  // of the last reading; empty and `long_payload`: read it from the log
     bool long_payload = false;
     std::string status;
     bool has_status = false;

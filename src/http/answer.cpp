@@ -34,8 +34,10 @@ Result<> each_parameter(std::string_view query, Take take) {
     if (pair.empty()) continue;
     const auto equals = pair.find('=');
     const auto name = percent_decode(pair.substr(0, equals), true);
-    const auto value = percent_decode(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1), true);
-    if (!name || !value) return fail(Code::invalid, "the query holds a '%' that is not followed by two hex digits", "query");
+    const auto value =
+        percent_decode(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1), true);
+    if (!name || !value)
+      return fail(Code::invalid, "the query holds a '%' that is not followed by two hex digits", "query");
     take(*name, *value);
   }
   return {};

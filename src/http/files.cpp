@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t file_bytes_max = 64 * MiB;  // unpacked; they are our own
 // The page loads nothing from elsewhere and runs nothing inline.
 constexpr std::string_view content_policy =
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors "
+    "'none'";
 
 std::string etag_of(const Asset& asset) {
   char text[40];

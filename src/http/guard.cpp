@@ -27,9 +27,7 @@ std::string_view host_name(std::string_view host) {
   return name.find_first_of("/@ ") == std::string_view::npos ? name : std::string_view{};
 }
 
-bool is_loopback_name(std::string_view name) {
-  return same_name(name, "localhost") || is_loopback_address(name);
-}
+bool is_loopback_name(std::string_view name) { return same_name(name, "localhost") || is_loopback_address(name); }
 
 bool is_loopback_address(std::string_view host) {
   return host == "::1" || host == "localhost" ||
@@ -38,7 +36,8 @@ bool is_loopback_address(std::string_view host) {
 
 bool host_allowed(std::string_view host, bool loopback, const std::vector<std::string>& hosts) {
   const auto name = host_name(host);
-  const auto listed = std::ranges::any_of(hosts, [&](const std::string& h) { return h == "*" || (!name.empty() && same_name(h, name)); });
+  const auto listed = std::ranges::any_of(
+      hosts, [&](const std::string& h) { return h == "*" || (!name.empty() && same_name(h, name)); });
   if (listed) return true;
   if (loopback) return !name.empty() && is_loopback_name(name);
   return hosts.empty() || is_loopback_name(name) || is_address(name);

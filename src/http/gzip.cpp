@@ -9,7 +9,7 @@ namespace skerry::http {
 namespace {
 
 constexpr int gzip_window = 15 + 16;  // zlib: +16 writes and wants the gzip wrapper
-constexpr int level = 4;  // answers are packed on the loop's thread: quick before small
+constexpr int level = 4;              // answers are packed on the loop's thread: quick before small
 
 Bytef* in_of(std::string_view text) { return reinterpret_cast<Bytef*>(const_cast<char*>(text.data())); }
 

@@ -57,7 +57,8 @@ struct Response {
   int status = 200;
   std::string content_type;  // none: no such header
   std::string body;
-  std::vector<Header> headers;  // Content-Length, Date, security headers and, where none is given, Cache-Control: no-store are added
+  std::vector<Header>
+      headers;  // Content-Length, Date, security headers and, where none is given, Cache-Control: no-store are added
 };
 
 Response json(std::string body, int status = 200);
@@ -85,7 +86,8 @@ class Responder {
   ~Responder();
 
   void respond(Response response);  // any thread; once
-  // Loop thread. Sends the head at once; empty when the client has gone. `closed` is called once, when it goes, not by close().
+  // Loop thread. Sends the head at once; empty when the client has gone. `closed` is called once, when it goes, not by
+  // close().
   std::shared_ptr<Stream> stream(std::string_view content_type, std::function<void()> closed);
 
  private:

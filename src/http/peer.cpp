@@ -112,7 +112,8 @@ void Peer::write(const Response& response, bool keep_alive) {
   head += reason(response.status);
   head += "\r\nDate: " + owner_.date() + "\r\n";
   if (!response.content_type.empty()) head += "Content-Type: " + response.content_type + "\r\n";
-  if (response.status != 204 && response.status != 304) head += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
+  if (response.status != 204 && response.status != 304)
+    head += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
   for (const auto& h : response.headers) head += h.name + ": " + h.value + "\r\n";
   if (!has_header(response, "Cache-Control")) head += "Cache-Control: no-store\r\n";
   head += "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n";
@@ -147,7 +148,9 @@ bool Peer::begin_stream(std::uint64_t request, std::string_view content_type, st
   owner_.counted(200, seconds_between(begun_, now));
   std::string head = "HTTP/1.1 200 OK\r\nDate: " + owner_.date() + "\r\nContent-Type: ";
   head += content_type;
-  head += "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nConnection: close\r\n\r\n";
+  head +=
+      "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nConnection: "
+      "close\r\n\r\n";
   connection_->send(skerry::as_bytes(head));
   state_ = State::streaming;
   in_.clear();
@@ -193,7 +196,8 @@ void Peer::on_tick(Mono now) {
   switch (state_) {
     case State::reading:
       if (reader_.begun() || !in_.empty()) {
-        if (unsent == 0 && now - begun_ > owner_.options().request_max) refuse(408, "the request did not arrive in time");
+        if (unsent == 0 && now - begun_ > owner_.options().request_max)
+          refuse(408, "the request did not arrive in time");
       } else if (now - last_active_ > owner_.options().idle_max) {
         end();
       }

@@ -102,7 +102,8 @@ RequestReader::Event RequestReader::check_head() {
   if (request_.target.size() > target_bytes_max) {
     return refuse(414, "the request target is longer than " + std::to_string(target_bytes_max) + " bytes");
   }
-  if (hosts > 1 || (hosts == 0 && !request_.http_1_0)) return refuse(400, "exactly one Host header is needed (RFC 9112 3.2)");
+  if (hosts > 1 || (hosts == 0 && !request_.http_1_0))
+    return refuse(400, "exactly one Host header is needed (RFC 9112 3.2)");
   if (codings > 1 || lengths > 1 || (codings != 0 && lengths != 0)) {
     return refuse(400, "the body's length is given more than once (RFC 9112 6.1)");
   }
@@ -124,7 +125,8 @@ RequestReader::Event RequestReader::read(std::string& in) {
     while (used < in.size() || parser_->inner->is_done()) {
       parser_->begun = true;
       boost::system::error_code ec;
-      if (!parser_->inner->is_done()) used += parser_->inner->put(boost::asio::buffer(in.data() + used, in.size() - used), ec);
+      if (!parser_->inner->is_done())
+        used += parser_->inner->put(boost::asio::buffer(in.data() + used, in.size() - used), ec);
       if (ec && ec != beast::error::need_more) {
         in.erase(0, used);
         const auto why = refusal_of(ec, limits_);

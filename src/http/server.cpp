@@ -37,7 +37,8 @@ namespace {
 
 class StreamImpl final : public Stream {
  public:
-  StreamImpl(std::weak_ptr<Responder::Target> target, std::uint64_t connection) : target_(std::move(target)), connection_(connection) {}
+  StreamImpl(std::weak_ptr<Responder::Target> target, std::uint64_t connection)
+      : target_(std::move(target)), connection_(connection) {}
   ~StreamImpl() override { StreamImpl::close(); }
   StreamImpl(const StreamImpl&) = delete;
   StreamImpl& operator=(const StreamImpl&) = delete;
@@ -73,8 +74,10 @@ Responder::~Responder() {
 void Responder::respond(Response response) {
   const auto target = std::exchange(target_, nullptr);
   INVARIANT(target != nullptr);
-  if (target->thread_.load() == std::this_thread::get_id()) return target->answer(connection_, request_, std::move(response));
-  target->loop_->post([weak = std::weak_ptr(target), connection = connection_, request = request_, response = std::move(response)]() mutable {
+  if (target->thread_.load() == std::this_thread::get_id())
+    return target->answer(connection_, request_, std::move(response));
+  target->loop_->post([weak = std::weak_ptr(target), connection = connection_, request = request_,
+                       response = std::move(response)]() mutable {
     if (const auto held = weak.lock()) held->answer(connection, request, std::move(response));
   });
 }
@@ -99,8 +102,10 @@ class ServerImpl final : public Server, public PeerOwner {
         seconds_(metrics.histogram("skerry_http_request_seconds", "from a request's first byte to its answer")),
         open_(metrics.gauge("skerry_http_connections", "open HTTP connections")),
         streams_(metrics.gauge("skerry_http_streams", "open event streams")),
-        dropped_(metrics.counter("skerry_http_streams_dropped_total", "event streams dropped because the client did not read")),
-        refused_(metrics.counter("skerry_http_connections_refused_total", "connections refused because http.connections_max was reached")) {}
+        dropped_(metrics.counter("skerry_http_streams_dropped_total",
+                                 "event streams dropped because the client did not read")),
+        refused_(metrics.counter("skerry_http_connections_refused_total",
+                                 "connections refused because http.connections_max was reached")) {}
 
   ~ServerImpl() override {
     listeners_.clear();
@@ -131,7 +136,8 @@ class ServerImpl final : public Server, public PeerOwner {
   void counted(int status, std::optional<double> seconds) override {
     auto& counter = codes_[status];
     if (counter == nullptr) {
-      counter = &metrics_.counter("skerry_http_requests_total", "HTTP requests by the code of their answer", {{"code", std::to_string(status)}});
+      counter = &metrics_.counter("skerry_http_requests_total", "HTTP requests by the code of their answer",
+                                  {{"code", std::to_string(status)}});
     }
     counter->add();
     if (seconds) seconds_.observe(*seconds);
@@ -182,7 +188,8 @@ class ServerImpl final : public Server, public PeerOwner {
 
 Result<std::uint16_t> ServerImpl::listen(const Address& address) {
   const bool loopback = is_loopback_address(address.host);
-  auto listener = TRY(loop_.listen(address, [this, loopback](std::unique_ptr<Connection> c) { accept(std::move(c), loopback); }));
+  auto listener =
+      TRY(loop_.listen(address, [this, loopback](std::unique_ptr<Connection> c) { accept(std::move(c), loopback); }));
   const auto port = listener->port();
   listeners_.push_back(std::move(listener));
   if (!tick_) tick_ = loop_.after(std::chrono::seconds{1}, [this] { tick(); });
@@ -193,7 +200,8 @@ void ServerImpl::accept(std::unique_ptr<Connection> connection, bool loopback) {
   target_->thread_ = std::this_thread::get_id();
   if (target_->peers.size() >= options_.connections_max) {
     refused_.add();
-    connection->send(skerry::as_bytes("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
+    connection->send(skerry::as_bytes(
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
     connection->close();
     return;
   }
@@ -244,7 +252,8 @@ Place place_of(std::string_view target, std::string_view host) {
 std::optional<Response> ServerImpl::guard(const Peer& peer, const RawRequest& raw, std::string_view host) const {
   const Request view{.headers = raw.headers};
   if (!(raw.http_1_0 && host.empty()) && !host_allowed(host, peer.loopback(), options_.hosts)) {
-    return problem(421, "this gateway is not asked by that name; http.allowed_hosts lists further names (against DNS rebinding)");
+    return problem(
+        421, "this gateway is not asked by that name; http.allowed_hosts lists further names (against DNS rebinding)");
   }
   const bool safe = raw.method == "GET" || raw.method == "HEAD" || raw.method == "OPTIONS";
   const auto origin = view.header("origin");
@@ -273,12 +282,14 @@ void ServerImpl::handle(Peer& peer, RawRequest& raw) {
   Responder responder(target_, peer.id(), peer.request_number());
   const Request headers{.headers = raw.headers};
   const auto place = place_of(raw.target, headers.header("host"));
-  if (!place.good) return responder.respond(problem(400, "the request target is neither a path nor an http address (RFC 9112 3.2)"));
+  if (!place.good)
+    return responder.respond(problem(400, "the request target is neither a path nor an http address (RFC 9112 3.2)"));
   if (auto refused = guard(peer, raw, place.host)) return responder.respond(std::move(*refused));
   const auto found = router_.find(raw.method, place.path);
   const auto allow = place.path == "*" ? std::string("GET, HEAD, POST, OPTIONS") : found.allow;
   if (found.bad_encoding) return responder.respond(problem(400, "the path is badly percent-encoded"));
-  if (found.handler == nullptr && allow.empty()) return responder.respond(problem(404, "nothing is at this path; /api/v1/openapi.json lists what there is"));
+  if (found.handler == nullptr && allow.empty())
+    return responder.respond(problem(404, "nothing is at this path; /api/v1/openapi.json lists what there is"));
   if (found.handler == nullptr) {
     Response answer;
     answer.status = 204;
@@ -287,8 +298,14 @@ void ServerImpl::handle(Peer& peer, RawRequest& raw) {
     return responder.respond(std::move(answer));
   }
   if (auto refused = unpack(raw)) return responder.respond(std::move(*refused));
-  const Request request{.method = raw.method, .target = raw.target, .path = place.path, .query = place.query, .body = raw.body,
-                        .headers = raw.headers, .segments = found.segments, .peer = &peer.address()};
+  const Request request{.method = raw.method,
+                        .target = raw.target,
+                        .path = place.path,
+                        .query = place.query,
+                        .body = raw.body,
+                        .headers = raw.headers,
+                        .segments = found.segments,
+                        .peer = &peer.address()};
   const auto streams_before = peer.streaming();
   (*found.handler)(request, std::move(responder));
   if (peer.streaming() && !streams_before) streams_.add(1);

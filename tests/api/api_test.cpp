@@ -35,8 +35,10 @@ class ApiTest : public testing::Test {
     return schema.check(response["content"][type]["schema"], json::parse(answer.body));
   }
   void issue_alert() {
-    static_cast<void>(g.log.put("alerts/m1", R"({"alert_id":"A1","device_id":"m1","alert_type":"high_temperature","severity":"high","timestamp":"2026-01-01T00:00:00.000Z","message":"hot","rule":"r","data":{"temperature":81}})",
-                                record::Class::critical));
+    static_cast<void>(g.log.put(
+        "alerts/m1",
+        R"({"alert_id":"A1","device_id":"m1","alert_type":"high_temperature","severity":"high","timestamp":"2026-01-01T00:00:00.000Z","message":"hot","rule":"r","data":{"temperature":81}})",
+        record::Class::critical));
     g.commit();
   }
 };
@@ -44,7 +46,8 @@ class ApiTest : public testing::Test {
 TEST_F(ApiTest, EveryRouteIsDescribedAndEveryDescriptionIsARoute) {
   std::set<std::string> routes;
   for (const auto& route : g.api->routes()) {
-    if (route.pattern.starts_with("/api/") || route.pattern == "/healthz" || route.pattern == "/readyz" || route.pattern == "/metrics") {
+    if (route.pattern.starts_with("/api/") || route.pattern == "/healthz" || route.pattern == "/readyz" ||
+        route.pattern == "/metrics") {
       routes.insert(route.method + " " + route.pattern);
     }
   }
@@ -65,7 +68,9 @@ TEST_F(ApiTest, AnswersAsDescribed) {
   issue_alert();
   static_cast<void>(g.log.put("sensors/raw/data", "\x01\x02"));
   static_cast<void>(g.log.put("devices/m1/status", R"({"battery":5})"));
-  const auto readings = g.ask(post("/api/v1/readings", R"([{"device_id":"m1","temperature":20.50},{"device_id":"m2","timestamp":"2126-01-01T00:00:00Z"}])"));
+  const auto readings =
+      g.ask(post("/api/v1/readings",
+                 R"([{"device_id":"m1","temperature":20.50},{"device_id":"m2","timestamp":"2126-01-01T00:00:00Z"}])"));
   EXPECT_EQ(readings.status, 201);
   EXPECT_EQ(described("post", "/api/v1/readings", readings), "");
   const auto command = g.ask(post("/api/v1/commands", R"({"device_id":"m1","command":"throttle","reason":"test"})"));
@@ -73,13 +78,23 @@ TEST_F(ApiTest, AnswersAsDescribed) {
   EXPECT_EQ(described("post", "/api/v1/commands", command), "");
   const std::string id = json::parse(command.body)["command_id"];
   EXPECT_EQ(command.header("Location"), "/api/v1/commands/" + id);
-  const std::pair<std::string, std::string> asked[] = {
-      {"/healthz", "/healthz"}, {"/readyz", "/readyz"}, {"/metrics", "/metrics"}, {"/api/v1/openapi.json", "/api/v1/openapi.json"},
-      {"/api/v1/status", "/api/v1/status"}, {"/api/v1/devices", "/api/v1/devices"}, {"/api/v1/devices/m1", "/api/v1/devices/{id}"},
-      {"/api/v1/devices/raw", "/api/v1/devices/{id}"}, {"/api/v1/devices/none", "/api/v1/devices/{id}"}, {"/api/v1/readings", "/api/v1/readings"},
-      {"/api/v1/readings?limit=0", "/api/v1/readings"}, {"/api/v1/alerts", "/api/v1/alerts"}, {"/api/v1/alerts/A1", "/api/v1/alerts/{id}"},
-      {"/api/v1/alerts/none", "/api/v1/alerts/{id}"}, {"/api/v1/commands", "/api/v1/commands"}, {"/api/v1/commands/" + id, "/api/v1/commands/{id}"},
-      {"/api/v1/pipelines", "/api/v1/pipelines"}};
+  const std::pair<std::string, std::string> asked[] = {{"/healthz", "/healthz"},
+                                                       {"/readyz", "/readyz"},
+                                                       {"/metrics", "/metrics"},
+                                                       {"/api/v1/openapi.json", "/api/v1/openapi.json"},
+                                                       {"/api/v1/status", "/api/v1/status"},
+                                                       {"/api/v1/devices", "/api/v1/devices"},
+                                                       {"/api/v1/devices/m1", "/api/v1/devices/{id}"},
+                                                       {"/api/v1/devices/raw", "/api/v1/devices/{id}"},
+                                                       {"/api/v1/devices/none", "/api/v1/devices/{id}"},
+                                                       {"/api/v1/readings", "/api/v1/readings"},
+                                                       {"/api/v1/readings?limit=0", "/api/v1/readings"},
+                                                       {"/api/v1/alerts", "/api/v1/alerts"},
+                                                       {"/api/v1/alerts/A1", "/api/v1/alerts/{id}"},
+                                                       {"/api/v1/alerts/none", "/api/v1/alerts/{id}"},
+                                                       {"/api/v1/commands", "/api/v1/commands"},
+                                                       {"/api/v1/commands/" + id, "/api/v1/commands/{id}"},
+                                                       {"/api/v1/pipelines", "/api/v1/pipelines"}};
   for (const auto& [target, path] : asked) {
     const auto answer = g.ask(get(target));
     EXPECT_EQ(described("get", path, answer), "") << target << "\n" << answer.body;
@@ -87,7 +102,9 @@ TEST_F(ApiTest, AnswersAsDescribed) {
 }
 
 TEST_F(ApiTest, AReadingIsThereAsItWasSentOnceItIsAcknowledged) {
-  const std::string sent = "{\"device_id\":\"m1\", \"timestamp\": \"2026-01-01T00:02:03.5+01:00\",\n \"temperature\": 20.50, \"note\": \"\\u00e9\"}";
+  const std::string sent =
+      "{\"device_id\":\"m1\", \"timestamp\": \"2026-01-01T00:02:03.5+01:00\",\n \"temperature\": 20.50, \"note\": "
+      "\"\\u00e9\"}";
   const auto answer = g.ask(post("/api/v1/readings", sent));
   EXPECT_EQ(answer.status, 201);
   EXPECT_EQ(g.log.last_urgency, log::Urgency::now);
@@ -112,7 +129,8 @@ TEST_F(ApiTest, AnswersOnlyAfterTheCommit) {
 
 TEST_F(ApiTest, TakesAllOrNothingInOneAppend) {
   std::string body;
-  for (int i = 0; i < 500; ++i) body += "{\"device_id\":\"d" + std::to_string(i % 7) + "\",\"i\":" + std::to_string(i) + "}\n";
+  for (int i = 0; i < 500; ++i)
+    body += "{\"device_id\":\"d" + std::to_string(i % 7) + "\",\"i\":" + std::to_string(i) + "}\n";
   const auto good = g.ask(post("/api/v1/readings", body, "application/x-ndjson"));
   EXPECT_EQ(good.status, 201);
   EXPECT_EQ(json::parse(good.body)["accepted"], 500);
@@ -147,18 +165,36 @@ TEST_F(ApiTest, PushesBackAndSaysWhenItCannotAcknowledge) {
 
 TEST_F(ApiTest, RefusesWhatIsWrongWithARequest) {
   const std::pair<std::string, int> requests[] = {
-      {get("/api/v1/readings?limit=abc"), 400}, {get("/api/v1/readings?limit=10001"), 400}, {get("/api/v1/readings?limit=-1"), 400},
-      {get("/api/v1/readings?from=yesterday"), 400}, {get("/api/v1/readings?to=1e999"), 400}, {get("/api/v1/readings?order=up"), 400},
-      {get("/api/v1/readings?cursor=zzz"), 400}, {get("/api/v1/readings?devices=a"), 400}, {get("/api/v1/readings?device=a%2Fb"), 400},
-      {get("/api/v1/readings?device="), 400}, {get("/api/v1/readings?device=a&device=b"), 400}, {get("/api/v1/devices?cursor=zzz"), 400},
-      {get("/api/v1/alerts?limit=1001"), 400}, {get("/api/v1/alerts?cursor=zzz"), 400}, {get("/api/v1/status?x=1"), 400},
-      {get("/api/v1/events?types=all"), 400}, {get("/api/v1/events", "Last-Event-ID: x\r\n"), 400},
-      {post("/api/v1/readings", R"({"device_id":"a"})", "text/plain"), 415}, {post("/api/v1/readings", R"({"device_id":"a"})", "application/x-www-form-urlencoded"), 415},
-      {post("/api/v1/readings?x=1", R"({"device_id":"a"})"), 400}, {post("/api/v1/readings", R"({"device_id":"a"})", "application/json", "Origin: http://evil.example\r\n"), 403},
-      {post("/api/v1/commands", R"({"device_id":"a"})"), 400}, {post("/api/v1/commands", R"({"device_id":"a","command":"x","ttl_s":-1})"), 400},
-      {post("/api/v1/commands", R"({"device_id":"a","command":"x","typo":1})"), 400}, {post("/api/v1/commands", "[]"), 400},
-      {post("/api/v1/commands", "{}", "application/x-ndjson"), 415}, {"DELETE /api/v1/readings HTTP/1.1\r\nHost: localhost\r\n\r\n", 405},
-      {"POST /api/v1/readings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10485760\r\n\r\n", 413},
+      {get("/api/v1/readings?limit=abc"), 400},
+      {get("/api/v1/readings?limit=10001"), 400},
+      {get("/api/v1/readings?limit=-1"), 400},
+      {get("/api/v1/readings?from=yesterday"), 400},
+      {get("/api/v1/readings?to=1e999"), 400},
+      {get("/api/v1/readings?order=up"), 400},
+      {get("/api/v1/readings?cursor=zzz"), 400},
+      {get("/api/v1/readings?devices=a"), 400},
+      {get("/api/v1/readings?device=a%2Fb"), 400},
+      {get("/api/v1/readings?device="), 400},
+      {get("/api/v1/readings?device=a&device=b"), 400},
+      {get("/api/v1/devices?cursor=zzz"), 400},
+      {get("/api/v1/alerts?limit=1001"), 400},
+      {get("/api/v1/alerts?cursor=zzz"), 400},
+      {get("/api/v1/status?x=1"), 400},
+      {get("/api/v1/events?types=all"), 400},
+      {get("/api/v1/events", "Last-Event-ID: x\r\n"), 400},
+      {post("/api/v1/readings", R"({"device_id":"a"})", "text/plain"), 415},
+      {post("/api/v1/readings", R"({"device_id":"a"})", "application/x-www-form-urlencoded"), 415},
+      {post("/api/v1/readings?x=1", R"({"device_id":"a"})"), 400},
+      {post("/api/v1/readings", R"({"device_id":"a"})", "application/json", "Origin: http://evil.example\r\n"), 403},
+      {post("/api/v1/commands", R"({"device_id":"a"})"), 400},
+      {post("/api/v1/commands", R"({"device_id":"a","command":"x","ttl_s":-1})"), 400},
+      {post("/api/v1/commands", R"({"device_id":"a","command":"x","typo":1})"), 400},
+      {post("/api/v1/commands", "[]"), 400},
+      {post("/api/v1/commands", "{}", "application/x-ndjson"), 415},
+      {"DELETE /api/v1/readings HTTP/1.1\r\nHost: localhost\r\n\r\n", 405},
+      {"POST /api/v1/readings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+       "10485760\r\n\r\n",
+       413},
       {get("/api/v1/nothing"), 404}};
   for (const auto& [request, status] : requests) {
     const auto answer = g.ask(request);
@@ -172,7 +208,9 @@ TEST_F(ApiTest, RefusesWhatIsWrongWithARequest) {
 }
 
 TEST_F(ApiTest, PagesThroughReadingsInBothOrders) {
-  for (int i = 0; i < 95; ++i) static_cast<void>(g.log.put("sensors/a/data", "{\"timestamp\":" + std::to_string(1000 + i / 3) + ",\"i\":" + std::to_string(i) + "}"));
+  for (int i = 0; i < 95; ++i)
+    static_cast<void>(g.log.put(
+        "sensors/a/data", "{\"timestamp\":" + std::to_string(1000 + i / 3) + ",\"i\":" + std::to_string(i) + "}"));
   g.commit();
   for (const std::string order : {"asc", "desc"}) {
     std::vector<int> seen;

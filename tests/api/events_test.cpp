@@ -47,7 +47,9 @@ class EventsTest : public testing::Test {
     return found;
   }
   void alert(int i, const std::string& device = "m1") {
-    static_cast<void>(g.log.put("alerts/" + device, R"({"alert_id":"A)" + std::to_string(i) + R"(","device_id":")" + device + R"("})", record::Class::critical));
+    static_cast<void>(g.log.put("alerts/" + device,
+                                R"({"alert_id":"A)" + std::to_string(i) + R"(","device_id":")" + device + R"("})",
+                                record::Class::critical));
     g.commit();
   }
   void run(std::chrono::milliseconds span) { g.world.run_for(span); }
@@ -132,7 +134,8 @@ TEST_F(EventsTest, GivesMissedAlertsToAClientThatReturns) {
   run(std::chrono::seconds{1});
   const auto rest = events(again);
   ASSERT_EQ(rest.size(), 600U);
-  for (int i = 2; i <= 601; ++i) ASSERT_EQ(rest[static_cast<std::size_t>(i - 2)].data["alert_id"], "A" + std::to_string(i));
+  for (int i = 2; i <= 601; ++i)
+    ASSERT_EQ(rest[static_cast<std::size_t>(i - 2)].data["alert_id"], "A" + std::to_string(i));
   auto& foreign = listen("/api/v1/events?types=alerts&last_event_id=99999999");
   alert(602);
   run(std::chrono::seconds{1});
@@ -143,9 +146,11 @@ TEST_F(EventsTest, TellsEachStateOfACommand) {
   auto& c = listen("/api/v1/events?types=commands");
   const auto answer = g.ask(test::post("/api/v1/commands", R"({"device_id":"m1","command":"stop"})"));
   const std::string id = json::parse(answer.body)["command_id"];
-  static_cast<void>(g.log.put("commands/m1/ack", R"({"command_id":")" + id + R"(","status":"accepted"})", record::Class::critical));
+  static_cast<void>(
+      g.log.put("commands/m1/ack", R"({"command_id":")" + id + R"(","status":"accepted"})", record::Class::critical));
   for (int i = 0; i < 3; ++i) g.commit();
-  static_cast<void>(g.log.put("commands/m1/ack", R"({"command_id":")" + id + R"(","status":"done"})", record::Class::critical));
+  static_cast<void>(
+      g.log.put("commands/m1/ack", R"({"command_id":")" + id + R"(","status":"done"})", record::Class::critical));
   for (int i = 0; i < 3; ++i) g.commit();
   run(std::chrono::seconds{1});
   std::vector<std::string> states;

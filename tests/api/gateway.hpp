@@ -22,8 +22,16 @@ class Gateway {
     history = *history::History::open(log, system_files(), {}, metrics);
     act = *act::Tracker::open(log, system_files(), {}, metrics);
     api::Info info{.version = "1.2.3", .gateway_id = "gw", .started_at = world.wall()};
-    api::Deps deps{.loop = host, .log = log, .history = *history, .act = *act, .metrics = metrics, .chance = world.chance(), .info = info};
-    deps.pipelines = [] { return std::vector<api::Pipeline>{{.name = "p", .version = "v", .text = "SELECT 1", .rows_in = 2}}; };
+    api::Deps deps{.loop = host,
+                   .log = log,
+                   .history = *history,
+                   .act = *act,
+                   .metrics = metrics,
+                   .chance = world.chance(),
+                   .info = info};
+    deps.pipelines = [] {
+      return std::vector<api::Pipeline>{{.name = "p", .version = "v", .text = "SELECT 1", .rows_in = 2}};
+    };
     deps.ports = [] { return api::Ports{{"mqtt", 1883}}; };
     api = *api::Api::open(std::move(deps), options);
     port = *api->listen({});
@@ -38,11 +46,13 @@ class Gateway {
     auto& c = client();
     c.send(request);
     std::optional<Answer> got;
-    world.run_until([&] {
-      static_cast<void>(log.commit());
-      settle();
-      return (got = take_answer(c.received, request.starts_with("HEAD"))).has_value() || c.closed;
-    }, 200'000);
+    world.run_until(
+        [&] {
+          static_cast<void>(log.commit());
+          settle();
+          return (got = take_answer(c.received, request.starts_with("HEAD"))).has_value() || c.closed;
+        },
+        200'000);
     EXPECT_TRUE(got) << request.substr(0, 200);
     return got.value_or(Answer{});
   }

@@ -13,13 +13,16 @@ class Schema {
   // Empty when `value` is as described; else where and what is not.
   std::string check(const nlohmann::json& schema, const nlohmann::json& value, const std::string& where = "$") const {
     if (schema.contains("$ref")) return check(resolve(schema["$ref"]), value, where);
-    if (schema.contains("type") && !has_type(schema["type"], value)) return where + " is of another type: " + value.dump();
-    if (schema.contains("enum") && std::find(schema["enum"].begin(), schema["enum"].end(), value) == schema["enum"].end()) {
+    if (schema.contains("type") && !has_type(schema["type"], value))
+      return where + " is of another type: " + value.dump();
+    if (schema.contains("enum") &&
+        std::find(schema["enum"].begin(), schema["enum"].end(), value) == schema["enum"].end()) {
       return where + " is not in the enum: " + value.dump();
     }
     if (value.is_array() && schema.contains("items")) {
       for (std::size_t i = 0; i < value.size(); ++i) {
-        if (auto wrong = check(schema["items"], value[i], where + "[" + std::to_string(i) + "]"); !wrong.empty()) return wrong;
+        if (auto wrong = check(schema["items"], value[i], where + "[" + std::to_string(i) + "]"); !wrong.empty())
+          return wrong;
       }
     }
     if (!value.is_object()) return {};

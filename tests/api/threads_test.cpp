@@ -71,7 +71,13 @@ class ThreadsTest : public testing::Test {
     history = *history::History::open(*log, system_files(), {}, metrics);
     act = *act::Tracker::open(*log, system_files(), {}, metrics);
     loop = make_net_loop(system_clock());
-    api = *Api::open(Deps{.loop = *loop, .log = *log, .history = *history, .act = *act, .metrics = metrics, .chance = system_chance()}, {});
+    api = *Api::open(Deps{.loop = *loop,
+                          .log = *log,
+                          .history = *history,
+                          .act = *act,
+                          .metrics = metrics,
+                          .chance = system_chance()},
+                     {});
     port = *api->listen({});
     thread = std::thread([this] { loop->run(); });
   }
@@ -103,12 +109,14 @@ TEST_F(ThreadsTest, WhatManyClientsPostIsThereWhenTheyAreAnswered) {
       Socket socket(port);
       const auto device = "d" + std::to_string(c);
       for (int i = 0; i < 50; ++i) {
-        const auto body = R"([{"device_id":")" + device + R"(","i":)" + std::to_string(i) + R"(},{"device_id":")" + device + R"(","second":true}])";
+        const auto body = R"([{"device_id":")" + device + R"(","i":)" + std::to_string(i) + R"(},{"device_id":")" +
+                          device + R"(","second":true}])";
         const auto posted = socket.ask(test::post("/api/v1/readings", body));
         const auto seen = json::parse(socket.ask(test::get("/api/v1/devices/" + device)).body, nullptr, false);
         if (posted.status != 201 || seen.value("readings", 0) != 2 * (i + 1)) ++wrong;
       }
-      const auto list = json::parse(socket.ask(test::get("/api/v1/readings?limit=1000&device=" + device)).body, nullptr, false);
+      const auto list =
+          json::parse(socket.ask(test::get("/api/v1/readings?limit=1000&device=" + device)).body, nullptr, false);
       if (list["items"].size() != 100) ++wrong;
     });
   }
@@ -136,7 +144,8 @@ TEST_F(ThreadsTest, AClientThatDoesNotReadIsDropped) {
   Socket socket(port);
   const auto body = R"({"device_id":"a","x":")" + std::string(900'000, 'x') + "\"}";
   // The kernel takes some megabytes for it; then the bound is reached.
-  for (int i = 0; i < 2'000 && dropped.value() == 0; ++i) ASSERT_EQ(socket.ask(test::post("/api/v1/readings", body)).status, 201);
+  for (int i = 0; i < 2'000 && dropped.value() == 0; ++i)
+    ASSERT_EQ(socket.ask(test::post("/api/v1/readings", body)).status, 201);
   EXPECT_EQ(dropped.value(), 1U);
 }
 

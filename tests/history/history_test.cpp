@@ -42,7 +42,8 @@ TEST_F(HistoryTest, KeepsTheNewestOfEachDevice) {
   ASSERT_TRUE(page);
   ASSERT_EQ(page->items.size(), 2U);
   EXPECT_EQ(page->items[0].id, "a");
-  EXPECT_EQ(page->items[0].last->payload, R"({"timestamp":"2026-01-01T00:00:00Z","temperature": 20.50})") << "byte for byte";
+  EXPECT_EQ(page->items[0].last->payload, R"({"timestamp":"2026-01-01T00:00:00Z","temperature": 20.50})")
+      << "byte for byte";
   EXPECT_EQ(format_rfc3339(page->items[0].last->timestamp), "2026-01-01T00:00:00.000Z");
   EXPECT_EQ(page->items[0].status, std::nullopt);
   const auto b = history->device("b");
@@ -115,7 +116,8 @@ TEST_F(HistoryTest, FlagsTimesAhead) {
 }
 
 TEST_F(HistoryTest, BoundsAreFromInclusiveToExclusive) {
-  for (int t = 0; t < 10; ++t) static_cast<void>(log.put("sensors/a/data", R"({"timestamp":)" + std::to_string(1000 + t) + "}"));
+  for (int t = 0; t < 10; ++t)
+    static_cast<void>(log.put("sensors/a/data", R"({"timestamp":)" + std::to_string(1000 + t) + "}"));
   settle();
   const auto at = [](int s) { return EventTime{std::chrono::seconds{s}}; };
   const auto page = history->readings({.device = "a", .from = at(1003), .to = at(1006)});
@@ -126,7 +128,8 @@ TEST_F(HistoryTest, BoundsAreFromInclusiveToExclusive) {
 }
 
 TEST_F(HistoryTest, ReadsOnlyTheExtentsThatAPageNeeds) {
-  for (int t = 0; t < 16 * 50; ++t) static_cast<void>(log.put("sensors/a/data", R"({"timestamp":)" + std::to_string(1000 + t) + "}"));
+  for (int t = 0; t < 16 * 50; ++t)
+    static_cast<void>(log.put("sensors/a/data", R"({"timestamp":)" + std::to_string(1000 + t) + "}"));
   settle();
   log.extents_read = 0;
   EXPECT_EQ(history->readings({.descending = true, .limit = 20})->items.size(), 20U);
@@ -141,7 +144,9 @@ TEST_F(HistoryTest, RefusesCursorsItDidNotGive) {
 
 TEST_F(HistoryTest, APageStopsAtItsBytesAndTheNextGoesOn) {
   open({.page_bytes_max = 2'000});
-  for (int i = 0; i < 20; ++i) static_cast<void>(log.put("sensors/a/data", "{\"i\":" + std::to_string(i) + ",\"x\":\"" + std::string(i == 7 ? 5'000 : 600, 'x') + "\"}"));
+  for (int i = 0; i < 20; ++i)
+    static_cast<void>(log.put("sensors/a/data", "{\"i\":" + std::to_string(i) + ",\"x\":\"" +
+                                                    std::string(i == 7 ? 5'000 : 600, 'x') + "\"}"));
   settle();
   std::size_t rows = 0;
   std::string cursor;

@@ -74,7 +74,12 @@ class MemoryLog final : public log::Log {
     std::vector<log::Extent> found;
     for (std::size_t at = 0; at < kept_.size(); at += extent_records_) {
       const auto end = std::min(at + extent_records_, kept_.size());
-      log::Extent e{.id = at, .classes = record::all_classes, .first = {at}, .end = {end}, .earliest = EventTime::max(), .latest = EventTime::min()};
+      log::Extent e{.id = at,
+                    .classes = record::all_classes,
+                    .first = {at},
+                    .end = {end},
+                    .earliest = EventTime::max(),
+                    .latest = EventTime::min()};
       e.bounds_known = end - at == extent_records_;
       for (auto i = at; i < end; ++i) {
         const auto time = codec::event_time(kept_[i]->view.payload, kept_[i]->view.appended_at);
@@ -110,7 +115,8 @@ class MemoryLog final : public log::Log {
   }
   std::uint64_t epoch() const override { return 7; }
 
-  Result<record::Position> put(std::string_view topic, std::string_view payload, record::Class cls = record::Class::medium) {
+  Result<record::Position> put(std::string_view topic, std::string_view payload,
+                               record::Class cls = record::Class::medium) {
     record::Record r;
     r.cls = cls;
     r.topic = topic;

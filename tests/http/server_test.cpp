@@ -24,7 +24,8 @@ class Http : public testing::Test {
     server = Server::make(host, metrics, options);
     server->route("GET", "/hello", [](const Request&, Responder r) { r.respond(json(R"({"hello":1})")); });
     server->route("POST", "/echo", [](const Request& q, Responder r) { r.respond(json(std::string(q.body))); });
-    server->route("GET", "/things/{id}", [](const Request& q, Responder r) { r.respond(json(std::string(q.segment("id")))); });
+    server->route("GET", "/things/{id}",
+                  [](const Request& q, Responder r) { r.respond(json(std::string(q.segment("id")))); });
     server->route("GET", "/things/new", [](const Request&, Responder r) { r.respond(json("new")); });
     server->route("GET", "/big", [](const Request&, Responder r) { r.respond(json(std::string(100'000, 'x'))); });
     server->route("GET", "/query", [](const Request& q, Responder r) {
@@ -156,7 +157,8 @@ TEST_F(Http, RefusesOtherNamesOnLoopback) {
   for (const auto* good : {"localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST"}) {
     EXPECT_EQ(c.ask("GET /hello HTTP/1.1\r\nHost: " + std::string(good) + "\r\n\r\n")->status, 200) << good;
   }
-  for (const auto* bad : {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil@localhost", "[::1", "192.168.0.2", ""}) {
+  for (const auto* bad : {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil@localhost", "[::1",
+                          "192.168.0.2", ""}) {
     EXPECT_EQ(c.ask("GET /hello HTTP/1.1\r\nHost: " + std::string(bad) + "\r\n\r\n")->status, 421) << bad;
   }
   EXPECT_EQ(c.ask(get("http://evil.example/hello"))->status, 421);
@@ -167,12 +169,15 @@ TEST_F(Http, RefusesChangesFromOtherOrigins) {
   EXPECT_EQ(c.ask(post("/echo", "1", "text/plain", "Origin: http://localhost\r\n"))->status, 200);
   EXPECT_EQ(c.ask(post("/echo", "1", "text/plain", "Origin: http://evil.example\r\n"))->status, 403);
   EXPECT_EQ(c.ask(post("/echo", "1", "text/plain", "Origin: null\r\n"))->status, 403);
-  EXPECT_EQ(c.ask(get("/hello", "Origin: http://evil.example\r\n"))->status, 200) << "it cannot read the answer without CORS";
+  EXPECT_EQ(c.ask(get("/hello", "Origin: http://evil.example\r\n"))->status, 200)
+      << "it cannot read the answer without CORS";
 }
 
 TEST_F(Http, AnswersWhatIsMalformedAndClosesInsteadOfGuessing) {
   auto& c = client();
-  const auto a = c.ask("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /hello HTTP/1.1\r\n\r\n");
+  const auto a = c.ask(
+      "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET "
+      "/hello HTTP/1.1\r\n\r\n");
   ASSERT_TRUE(a);
   EXPECT_EQ(a->status, 400);
   EXPECT_EQ(a->header("Content-Type"), "application/problem+json");
@@ -201,14 +206,16 @@ TEST_F(Http, PacksAndUnpacks) {
   EXPECT_EQ(c.ask(get("/big", "Accept-Encoding: gzip;q=0\r\n"))->body.size(), 100'000U);
   EXPECT_EQ(c.ask(post("/echo", gzip("hello"), "text/plain", "Content-Encoding: gzip\r\n"))->body, "hello");
   EXPECT_EQ(c.ask(post("/echo", "no gzip", "text/plain", "Content-Encoding: gzip\r\n"))->status, 400);
-  EXPECT_EQ(c.ask(post("/echo", gzip(std::string(50 * MiB, '0')), "text/plain", "Content-Encoding: gzip\r\n"))->status, 413);
+  EXPECT_EQ(c.ask(post("/echo", gzip(std::string(50 * MiB, '0')), "text/plain", "Content-Encoding: gzip\r\n"))->status,
+            413);
   EXPECT_EQ(c.ask(post("/echo", "x", "text/plain", "Content-Encoding: br\r\n"))->status, 415);
 }
 
 TEST_F(Http, GivesFiles) {
   const auto index = gzip("<!doctype html><title>x</title>");
   const auto script = gzip("let a = 1");
-  const Asset assets[] = {{"/", "text/html; charset=utf-8", index, false}, {"/assets/a-1.js", "text/javascript", script, true}};
+  const Asset assets[] = {{"/", "text/html; charset=utf-8", index, false},
+                          {"/assets/a-1.js", "text/javascript", script, true}};
   server->assets(assets);
   auto& c = client();
   const auto page = c.ask(get("/"));
