@@ -9,6 +9,7 @@ import type { Reading } from "./model/types.ts";
 
 const PAGE = 5_000;
 const PAGES_MAX = 4; // = POINTS_MAX
+const SPAN_MS_MIN = 30_000;
 const OVERLAP_MS = 2_000; // asked for again, for readings that came a little late
 
 export class Feed {
@@ -59,6 +60,13 @@ export class Feed {
   edgeMs(now: number): number {
     const newest = this.series?.newest ?? now;
     return Math.max(newest, now - this.lagMs);
+  }
+
+  // The left edge: the span's, or the first reading where there are none before it, so that a new device fills the chart.
+  fromMs(edge: number): number {
+    const from = edge - this.spanMs;
+    const oldest = this.loading.value ? null : (this.series?.oldest ?? null);
+    return oldest !== null && oldest > from ? Math.min(oldest, edge - SPAN_MS_MIN) : from;
   }
 
   async fill(): Promise<void> {

@@ -33,7 +33,7 @@ const QUEUE_MAX = 20_000;
 const ALERTS_AT_START = 500;
 const DEVICES_PER_PAGE = 1_000;
 const TRACES_AT_START = 24;
-const TRACE_READINGS = 80;
+const TRACE_READINGS = 240; // of a device with a dozen a second, 20 seconds
 
 let queue: Event[] = [];
 let scheduled = false;

@@ -61,9 +61,10 @@ test("a trace keeps the newest values, and history goes before them", () => {
   for (let i = 0; i < TRACE_MAX + 5; i += 1) fleet.addReading(reading("m1", i, i, { temperature: i }));
   assert.equal(fleet.devices.get("m1")?.trace.length, TRACE_MAX);
   assert.equal(fleet.devices.get("m1")?.trace[0], 5);
-  fleet.addReading(reading("m2", 1_000, 0, { temperature: 3 }));
-  fleet.seedTrace("m2", [reading("m2", 1, 0, { temperature: 1 }), reading("m2", 2, 0, { temperature: 2 })]);
-  assert.deepEqual(fleet.devices.get("m2")?.trace, [1, 2, 3]);
+  fleet.addReading(reading("m2", 1_000, 2_000, { temperature: 3 }));
+  const history = [0, 100, 300, 2_000].map((at, i) => reading("m2", at === 2_000 ? 1_000 : i, at, { temperature: i }));
+  fleet.seedTrace("m2", history);
+  assert.deepEqual(fleet.devices.get("m2")?.trace, [0, 2, 3], "as dense as the stream, and nothing twice");
 });
 
 test("devices come in natural order, filtered and bounded", () => {
@@ -100,8 +101,8 @@ test("alerts are grouped by device and type, each counted once", () => {
 
 test("groups and the alerts in them are bounded; the count is not", () => {
   const groups = new Groups();
-  for (let i = 0; i < 200; i += 1) groups.add(alert(i));
-  assert.equal(groups.list()[0]?.count, 200);
+  for (let i = 0; i < ALERTS_PER_GROUP_MAX + 50; i += 1) groups.add(alert(i));
+  assert.equal(groups.list()[0]?.count, ALERTS_PER_GROUP_MAX + 50);
   assert.equal(groups.list()[0]?.alerts.length, ALERTS_PER_GROUP_MAX);
   for (let i = 0; i < GROUPS_MAX + 10; i += 1) groups.add(alert(1_000 + i, { device_id: `d${i}` }));
   assert.equal(groups.list().length, GROUPS_MAX);
@@ -152,6 +153,14 @@ test("a series lets go of what is too old, and of too many", () => {
   for (let i = 100; i < POINTS_MAX + 200; i += 1) series.add(reading("m1", i, i * 1_000, { v: i }));
   series.trim(-Infinity);
   assert.equal(series.size, POINTS_MAX);
+});
+
+test("a series knows its first and last moment", () => {
+  const series = new Series("m1", "v");
+  assert.equal(series.oldest, null);
+  series.add(reading("m1", 2, 2_000, { v: 2 }));
+  series.add(reading("m1", 1, 1_000, { v: 1 }));
+  assert.deepEqual([series.oldest, series.newest], [T0 + 1_000, T0 + 2_000]);
 });
 
 test("a sparkline ends at the right edge and fits its height", () => {

@@ -4,6 +4,7 @@ import type { Device, Fields, Reading, Value } from "./types.ts";
 
 export const TRACE_MAX = 80;
 export const DEVICES_MAX = 50_000;
+const STREAM_MS_MIN = 240; // the stream brings a device at most four times a second
 const STALE_MS_MIN = 10_000;
 const STALE_INTERVALS = 8; // silent for that many of its usual intervals
 
@@ -17,6 +18,7 @@ export interface Seen {
   intervalMs: number | null; // between readings, smoothed
   field: string | null; // whose trace it is
   trace: number[]; // oldest first, at most TRACE_MAX
+  traceOffset: number; // where the stream's part of the trace begins
   revision: number;
 }
 
@@ -79,6 +81,7 @@ export class Fleet {
     this.take(seen, reading.data);
     const y = seen.field === null ? null : numeric(reading.data[seen.field]);
     if (y !== null) {
+      seen.traceOffset = Math.min(seen.traceOffset, reading.offset);
       seen.trace.push(y);
       if (seen.trace.length > TRACE_MAX) seen.trace.shift();
     }
@@ -86,12 +89,19 @@ export class Fleet {
     return true;
   }
 
-  // History for the sparkline, oldest first; goes before what the stream has brought since.
+  // History for the sparkline, oldest first; goes before what the stream has brought since, and is as dense as that.
   seedTrace(id: string, readings: readonly Reading[]): void {
     const seen = this.devices.get(id);
     if (!seen || seen.field === null) return;
-    const field = seen.field;
-    const older = readings.map((r) => numeric(r.data[field])).filter((v): v is number => v !== null);
+    const older: number[] = [];
+    let next = -Infinity;
+    for (const reading of readings) {
+      const y = numeric(reading.data[seen.field]);
+      const at = Date.parse(reading.received_at);
+      if (y === null || at < next || reading.offset >= seen.traceOffset) continue;
+      older.push(y);
+      next = at + STREAM_MS_MIN;
+    }
     seen.trace = [...older, ...seen.trace].slice(-TRACE_MAX);
     seen.revision += 1;
   }
@@ -120,7 +130,8 @@ export class Fleet {
     if (known) return known;
     if (this.devices.size >= DEVICES_MAX) return null;
     const seen: Seen = {
-      id, receivedMs: -Infinity, eventMs: null, offset: -1, data: {}, status: null, intervalMs: null, field: null, trace: [], revision: 0,
+      id, receivedMs: -Infinity, eventMs: null, offset: -1, data: {}, status: null, intervalMs: null, field: null, trace: [], traceOffset: Infinity,
+      revision: 0,
     };
     this.devices.set(id, seen);
     this.order = null;

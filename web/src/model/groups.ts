@@ -2,7 +2,7 @@
 import type { Alert } from "./types.ts";
 
 export const GROUPS_MAX = 500; // the oldest are let go; the gateway keeps them all
-export const ALERTS_PER_GROUP_MAX = 50;
+export const ALERTS_PER_GROUP_MAX = 200; // the chart marks them, so more than anybody reads
 
 export interface Group {
   key: string;

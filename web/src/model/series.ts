@@ -36,6 +36,11 @@ export class Series {
     return this.points.length;
   }
 
+  get oldest(): number | null {
+    this.sort();
+    return this.points[0]?.at ?? null;
+  }
+
   get newest(): number | null {
     this.sort();
     return this.points[this.points.length - 1]?.at ?? null;

@@ -108,7 +108,7 @@ function Drawing({ minutes }: { minutes: number }) {
       const series = feed.series;
       const edge = feed.edgeMs(now.peek());
       const marks = series ? marksOf(series.device, series.field) : [];
-      const from = (edge - feed.spanMs) / 1000;
+      const from = feed.fromMs(edge) / 1000;
       marked.value = marks.filter((m) => m.at >= from).length;
       plot.current?.draw(series ? series.columns() : [[], []], marks, from, edge / 1000);
     });

@@ -28,7 +28,8 @@ export function Commands() {
 }
 
 function Line({ command }: { command: Command }) {
-  const took = tookMs(command);
+  const took = tookMs(command); // whole milliseconds: that is how finely steps are dated
+  const time = took === null ? "" : took < 1 ? "< 1 ms" : took < 1_000 ? `${took} ms` : format.seconds(took / 1_000);
   const last = command.states[command.states.length - 1];
   const steps = command.states.map((s) => `${named("state", s.state)} ${format.clock(Date.parse(s.at), now.value, true)}`).join("\n");
   return (
@@ -39,7 +40,7 @@ function Line({ command }: { command: Command }) {
       </span>
       <span class="facts">
         {took !== null && (
-          <span class="num label" title={t("took", { time: format.seconds(took / 1000), state: named("state", command.state) })}>{format.seconds(took / 1000)}</span>
+          <span class="num label" title={t("took", { time, state: named("state", command.state) })}>{time}</span>
         )}
         <span class={`state ${commandLook(command.state)}`} title={last?.detail ? `${steps}\n${last.detail}` : steps}>{named("state", command.state)}</span>
         <span class="when num">{format.clock(issuedMs(command), now.value)}</span>

@@ -18,7 +18,10 @@ export interface Readout {
 }
 
 const MARK_RADIUS = 4;
+const MARK_DOT = 1.75; // of those that would hide each other as rings
 const HEIGHT_MIN = 120;
+const RIGHT = 8; // beside the plot
+const LABEL_WIDTH = 50;
 
 interface Colours {
   ink: string;
@@ -45,8 +48,10 @@ function two(n: number): string {
 }
 
 // Steps under a minute need seconds; others do not.
-function timeLabels(_: uPlot, splits: number[], __: number, ___: number, step: number): string[] {
+function timeLabels(u: uPlot, splits: number[], _: number, __: number, step: number): string[] {
+  const room = u.over.clientWidth + RIGHT - LABEL_WIDTH / 2; // one cut in half at the edge is worse than none
   return splits.map((s) => {
+    if (u.valToPos(s, "x") > room) return "";
     const d = new Date(s * 1000);
     const short = `${two(d.getHours())}:${two(d.getMinutes())}`;
     return step < 60 ? `${short}:${two(d.getSeconds())}` : short;
@@ -108,7 +113,7 @@ export class Plot {
     this.plot = new uPlot({
       ...this.size(),
       legend: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, RIGHT, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7, fill: c.line } },
       scales: { x: { time: true, range: () => this.range }, y: { range: valueRange } },
       axes: [
@@ -130,14 +135,19 @@ export class Plot {
     ctx.rect(left, top, width, height);
     ctx.clip();
     ctx.lineWidth = 1.75 * ratio;
+    const rings: [number, number][] = [];
     for (const mark of this.marks) {
       if (mark.at < this.range[0] || mark.at > this.range[1]) continue;
       const x = u.valToPos(mark.at, "x", true);
       const y = mark.y === null ? top + height - MARK_RADIUS * ratio : u.valToPos(mark.y, "y", true);
-      ctx.strokeStyle = this.c[mark.look];
+      const apart = 2.5 * MARK_RADIUS * ratio;
+      const ring = !rings.some(([a, b]) => Math.hypot(a - x, b - y) < apart);
+      if (ring) rings.push([x, y]);
+      ctx.strokeStyle = ctx.fillStyle = this.c[mark.look];
       ctx.beginPath();
-      ctx.arc(x, y, MARK_RADIUS * ratio, 0, 2 * Math.PI);
-      ctx.stroke();
+      ctx.arc(x, y, (ring ? MARK_RADIUS : MARK_DOT) * ratio, 0, 2 * Math.PI);
+      if (ring) ctx.stroke();
+      else ctx.fill();
     }
     ctx.restore();
   }
