@@ -312,19 +312,7 @@ def unittest_count(part, name, command, folder, env, limit_s):
     return count
 
 
-def part_reference(options):
-    """The shipped rules against an independent reference in Python, on recorded readings."""
-    path = os.path.join(ROOT, "tests/stream/reference_test.py")
-    if not os.path.exists(path):
-        return Count()
-    broken = build("dev", ["skerry"])
-    if broken:
-        return broken
-    env = with_skerry(options)
-    return unittest_count("reference", "rules", [sys.executable, "-m", "unittest", "-v", "reference_test"], os.path.dirname(path), env, 1200)
-
-
-PARTS = {f.__name__[len("part_"):]: f for f in (part_lint, part_unit, part_nosync, part_reference, part_device, part_web, part_deploy, part_system,
+PARTS = {f.__name__[len("part_"):]: f for f in (part_lint, part_unit, part_nosync, part_device, part_web, part_deploy, part_system,
                                                 part_fuzz, part_asan, part_tsan)}
 
 
