@@ -77,8 +77,8 @@ class KillTest(SkerryTest):
                 poster = Poster(self.skerry, "h0", next_post)
                 poster.start()
                 for p in publishers:
-                    p.burst(chance.randrange(20, 400))
-                wanted = chance.randrange(0, 200)
+                    p.burst(chance.randrange(20, 600))
+                wanted = chance.randrange(0, 600)
                 wait_until(lambda: sum(p.acks() for p in publishers) >= wanted or all(p.acks() == len(p.numbers) for p in publishers),
                            f"{wanted} acknowledgements")
                 self.skerry.kill()
