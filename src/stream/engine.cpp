@@ -368,7 +368,7 @@ Result<> EngineImpl::checkpoint() {
     saved_ = waiting_->position;
     waiting_.reset();
   }
-  if (!outputs_.empty() || next_ - saved_ < checkpoint_records_min) return {};
+  if (!outputs_.empty() || next_ - saved_ < deps_.options.checkpoint_records_min) return {};
   waiting_ = log::Checkpoint{next_, state()};
   waiting_for_ = std::max(next_, outputs_end_);
   if (deps_.log.committed_end() < waiting_for_) return {};

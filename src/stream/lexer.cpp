@@ -169,7 +169,7 @@ std::string shown(const Token& token) {
 std::string nearest(std::string_view word, const std::vector<std::string>& names) {
   const auto sought = to_upper(word);
   std::string best;
-  std::size_t best_distance = sought.size() < 4 ? 2 : 3;  // strictly less
+  std::size_t best_distance = sought.size() < 3 ? 2 : 3;  // strictly less
   for (const auto& name : names) {
     const auto other = to_upper(name);
     if (other.size() > 128 || sought.size() > 128) continue;

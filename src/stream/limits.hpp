@@ -18,7 +18,6 @@ inline constexpr std::size_t window_rows_max = 200'000;       // of one key: row
 inline constexpr std::size_t key_bytes_max = 1024;            // of one partition key
 inline constexpr std::uint64_t append_bytes_max = 2 * MiB;    // outputs of one append; a cause's are never parted
 inline constexpr std::uint64_t chunk_bytes_max = 256 * KiB;   // read in one step
-inline constexpr std::uint64_t checkpoint_records_min = 256;  // fewer since the last one are not worth a checkpoint
 inline constexpr std::size_t file_batch_rows = 1024;          // of `pipeline run`
 inline constexpr std::size_t file_line_bytes_max = 4 * MiB;
 inline constexpr int decimal_digits_max = 38;                 // Flink: DECIMAL(38)

@@ -42,6 +42,7 @@ struct PipelineInfo {
 struct Options {
   std::size_t keys_max = 100'000;         // per window; the least recently seen goes first
   std::size_t window_rows_max = 200'000;  // per key; the oldest goes first
+  std::uint64_t checkpoint_records_min = 256;  // fewer since the last checkpoint are not worth another
   std::chrono::milliseconds command_ttl{30'000};  // a command's not-after, where the table does not say 'ttl'
 };
 

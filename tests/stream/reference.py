@@ -27,22 +27,33 @@ def read(path):
             yield row["device"], int(row["time_ms"]), number("temperature"), number("humidity")
 
 
-def root(square):
+UNIT = 2 ** 120  # every double of this data is a whole number of these
+
+
+def exact(value):
+    n, d = value.as_integer_ratio()
+    assert UNIT % d == 0
+    return n * (UNIT // d)
+
+
+def root(numerator, denominator):
     """Square root of a fraction, right to the last bits of a double."""
-    if square == 0:
-        return 0.0
-    shift = 2 ** 200
-    return math.isqrt(square.numerator * shift * shift // square.denominator) / shift
+    return float(Fraction(math.isqrt((numerator << 400) // denominator), 1 << 200))
 
 
-def statistics(values):
-    values = [v for v in values if v is not None]
-    if not values:
+def squares(values):
+    """n * n * variance, whole."""
+    total = sum(values)
+    return len(values) * sum(v * v for v in values) - total * total
+
+
+def statistics(pairs):
+    pairs = [p for p in pairs if p is not None]
+    if not pairs:
         return {"mean": None, "max": None, "min": None, "std": None}
-    exact = [Fraction(v) for v in values]
-    mean = sum(exact) / len(exact)
-    variance = sum((v - mean) ** 2 for v in exact) / len(exact)
-    return {"mean": float(mean), "max": max(values), "min": min(values), "std": root(variance)}
+    whole = [w for _, w in pairs]
+    return {"mean": float(Fraction(sum(whole), len(whole) * UNIT)), "max": max(v for v, _ in pairs),
+            "min": min(v for v, _ in pairs), "std": root(squares(whole), (len(whole) * UNIT) ** 2)}
 
 
 def rules(readings):
@@ -54,16 +65,17 @@ def rules(readings):
         if late or temperature is None:
             continue
         window = windows[device]
-        window.append((time, temperature, humidity))
+        both = lambda v: None if v is None else (v, exact(v))
+        window.append((time, both(temperature), both(humidity)))
         while window[0][0] < time - WINDOW_MS:  # older than t - 5 min is out
             window.popleft()
         score = 0.0
-        history = [Fraction(t) for _, t, _ in list(window)[:-1]]
+        history = [t[1] for _, t, _ in list(window)[:-1]]
         if len(window) >= 5 and len(history) >= 3:
-            mean = sum(history) / len(history)
-            variance = sum((v - mean) ** 2 for v in history) / len(history)
-            if variance:
-                score = min(root((Fraction(temperature) - mean) ** 2 / variance) / 3, 1.0)
+            n = len(history)
+            spread = squares(history)  # n * n * variance
+            if spread:
+                score = min(root((n * exact(temperature) - sum(history)) ** 2, spread) / 3, 1.0)
         if score > 0.8:
             yield "alerts", device, time, {"score": score, "severity": "high" if score > 0.9 else "medium"}
         if score > 0.9:
