@@ -36,7 +36,8 @@ bool BrokerImpl::alive(const Wakes& wakes) { return wakes.broker != nullptr; }
 
 Result<std::unique_ptr<Broker>> Broker::open(const Deps& deps, std::string_view state_dir, const Options& options) {
   if (options.packet_bytes_max > limits::packet_bytes_ceiling) {
-    return fail(Code::invalid, "at most " + std::to_string(limits::packet_bytes_ceiling) + " bytes", "mqtt.packet_bytes_max");
+    return fail(Code::invalid, "at most " + std::to_string(limits::packet_bytes_ceiling) + " bytes",
+                "mqtt.packet_bytes_max");
   }
   if (options.receive_maximum == 0 || options.inflight_max == 0) {
     return fail(Code::invalid, "must not be 0", "mqtt.receive_maximum, mqtt.inflight_max");
@@ -90,7 +91,8 @@ void BrokerImpl::accept(std::unique_ptr<Connection> connection) {
     return;
   }
   const auto id = ++last_peer_;
-  auto peer = std::make_unique<Peer>(*this, id, std::move(connection), Session(options_, rules_, access_, clock_.mono()));
+  auto peer =
+      std::make_unique<Peer>(*this, id, std::move(connection), Session(options_, rules_, access_, clock_.mono()));
   auto& made = *peers_.emplace(id, std::move(peer)).first->second;
   const auto due = clock_.mono() + options_.connect_within;
   dues_.push({due, id, {}, 0});
@@ -145,7 +147,8 @@ bool BrokerImpl::append_effects(Peer& peer, Effects& effects, Position& first) {
     log_failed(position.error());
   }
   counters_.not_acknowledged.add(records_.size());
-  close_peer(peer, Reason::implementation_specific, "the gateway's log has failed: nothing is acknowledged any more", true);
+  close_peer(peer, Reason::implementation_specific, "the gateway's log has failed: nothing is acknowledged any more",
+             true);
   return true;
 }
 

@@ -40,11 +40,11 @@ struct Deps {
 struct ClientInfo {
   std::string client_id;
   bool connected = false;
-  std::string peer;              // address, when connected
-  int version = 0;               // 4: MQTT 3.1.1, 5: MQTT 5.0
+  std::string peer;  // address, when connected
+  int version = 0;   // 4: MQTT 3.1.1, 5: MQTT 5.0
   std::size_t subscriptions = 0;
   std::size_t in_flight = 0;
-  std::uint64_t behind = 0;      // records of the log it has not been handed yet
+  std::uint64_t behind = 0;  // records of the log it has not been handed yet
 };
 
 class Broker {

@@ -36,7 +36,9 @@ void BrokerImpl::refuse_connect(Peer& peer, Version version, const Refusal& refu
 }
 
 std::optional<Refusal> BrokerImpl::check_connect(Peer& peer, const Connect& packet, std::string& client_id) {
-  if (failed_) return Refusal{Reason::server_unavailable, "log_failed", "the gateway's log has failed: nothing can be acknowledged"};
+  if (failed_)
+    return Refusal{Reason::server_unavailable, "log_failed",
+                   "the gateway's log has failed: nothing can be acknowledged"};
   if (client_id.empty()) {
     if (packet.version == Version::v311 && !packet.clean_start) {
       return Refusal{Reason::client_id_not_valid, "client_id", "a session that is to be kept needs a client id"};
@@ -59,7 +61,8 @@ std::optional<Refusal> BrokerImpl::check_connect(Peer& peer, const Connect& pack
     }
   }
   if (!access_.may_connect({client_id, packet.user, packet.password, peer.connection->peer()})) {
-    return Refusal{packet.user ? Reason::bad_user_name_or_password : Reason::not_authorized, "not_authorized", "not allowed to connect"};
+    return Refusal{packet.user ? Reason::bad_user_name_or_password : Reason::not_authorized, "not_authorized",
+                   "not allowed to connect"};
   }
   if (packet.will) {
     const auto& will = *packet.will;
@@ -67,7 +70,8 @@ std::optional<Refusal> BrokerImpl::check_connect(Peer& peer, const Connect& pack
       counters_.limit("will_bytes");
       return Refusal{Reason::packet_too_large, "will", "the will is too large"};
     }
-    if (!record::check_topic(will.topic)) return Refusal{Reason::topic_name_invalid, "will", "the will's topic is too long or has too many levels"};
+    if (!record::check_topic(will.topic))
+      return Refusal{Reason::topic_name_invalid, "will", "the will's topic is too long or has too many levels"};
     if (will.topic.starts_with("$skerry/") || !access_.may_publish(client_id, will.topic)) {
       return Refusal{Reason::not_authorized, "will", "this client may not publish to the will's topic"};
     }
@@ -107,7 +111,8 @@ std::unique_ptr<StoredWill> keep_will(const Connect& packet) {
   if (packet.version == Version::v5) {
     const auto properties = Properties::read(from.properties, In::will);
     will->delay_s = properties->number(Property::will_delay);
-    if (properties->has(Property::message_expiry)) will->message_expiry_s = properties->number(Property::message_expiry);
+    if (properties->has(Property::message_expiry))
+      will->message_expiry_s = properties->number(Property::message_expiry);
     append_forwarded(will->properties, from.properties);
   }
   return will;
@@ -117,7 +122,8 @@ std::unique_ptr<StoredWill> keep_will(const Connect& packet) {
 
 void BrokerImpl::on_connect(Peer& peer, const Connect& packet) {
   std::string client_id(packet.client_id);
-  if (const auto refusal = check_connect(peer, packet, client_id)) return refuse_connect(peer, packet.version, *refusal);
+  if (const auto refusal = check_connect(peer, packet, client_id))
+    return refuse_connect(peer, packet.version, *refusal);
   std::vector<OwnRecord> events;
   auto* entry = find(client_id);
   if (entry != nullptr && entry->peer != nullptr) {
@@ -138,16 +144,19 @@ void BrokerImpl::on_connect(Peer& peer, const Connect& packet) {
     entry->qos2_from = {};
   }
   ++entry->generation;
-  const auto asked = packet.version == Version::v5 ? Properties::read(packet.properties, In::connect)->number(Property::session_expiry)
-                                                   : (packet.clean_start ? 0 : never);
+  const auto asked = packet.version == Version::v5
+                         ? Properties::read(packet.properties, In::connect)->number(Property::session_expiry)
+                         : (packet.clean_start ? 0 : never);
   entry->expiry_s = std::min(asked, options_.session_expiry_s_max);
   entry->connected = true;
   const bool had_will = entry->will != nullptr;  // it came back in time: the old will is not published
   entry->will = keep_will(packet);
   if (entry->outlives() || entry->will || entry->logged) {
     events.push_back(session_record(*entry, event_connected(entry->expiry_s)));
-    if (entry->will) events.push_back(session_record(*entry, event_will(*entry->will)));
-    else if (had_will) events.push_back(session_record(*entry, event_bare(Event::will_cleared)));
+    if (entry->will)
+      events.push_back(session_record(*entry, event_will(*entry->will)));
+    else if (had_will)
+      events.push_back(session_record(*entry, event_bare(Event::will_cleared)));
     entry->logged = true;
   }
   entry->peer = &peer;
@@ -159,7 +168,8 @@ void BrokerImpl::on_connect(Peer& peer, const Connect& packet) {
   if (options_.keep_alive_s_max != 0 && (keep_alive == 0 || keep_alive > options_.keep_alive_s_max)) {
     keep_alive = options_.keep_alive_s_max;
   }
-  const auto raw = connack_properties(packet, *entry, packet.client_id.empty() ? std::string_view(client_id) : std::string_view{}, keep_alive);
+  const auto raw = connack_properties(
+      packet, *entry, packet.client_id.empty() ? std::string_view(client_id) : std::string_view{}, keep_alive);
   peer.session.connected(packet, *entry, Connack{present, 0, raw}, keep_alive, position, out_);
   counters_.connects.add();
   if (const auto due = peer.session.deadline()) {
@@ -187,7 +197,8 @@ Reason BrokerImpl::subscribe(Entry& entry, const Filter& filter, std::uint32_t i
     counters_.malformed("topic_filter");
     return Reason::topic_filter_invalid;
   }
-  if (filter.filter.starts_with("$skerry/") || !access_.may_subscribe(entry.client_id, filter.filter)) return Reason::not_authorized;
+  if (filter.filter.starts_with("$skerry/") || !access_.may_subscribe(entry.client_id, filter.filter))
+    return Reason::not_authorized;
   auto* same = entry.find(filter.filter);
   if (same == nullptr && entry.subscriptions.size() >= options_.subscriptions_per_session_max) {
     counters_.limit("subscriptions_per_session");
@@ -268,7 +279,8 @@ void BrokerImpl::on_leaving(Peer& peer, const Disconnect& packet) {
   if (packet.session_expiry_s) {
     if (entry.expiry_s == 0 && *packet.session_expiry_s != 0) {
       counters_.malformed("session_expiry");
-      return close_peer(peer, Reason::protocol_error, "a session that was to end with its connection cannot be kept", true);
+      return close_peer(peer, Reason::protocol_error, "a session that was to end with its connection cannot be kept",
+                        true);
     }
     entry.expiry_s = std::min(*packet.session_expiry_s, options_.session_expiry_s_max);
   }
@@ -320,7 +332,8 @@ void BrokerImpl::detach(Peer& peer, bool publish_will_too) {
     if (publish_will_too) schedule_absent(*entry);
     return;
   }
-  if (!publish_will_too && entry->will) return;  // shut down: the will is in the log, and is published at the next start
+  if (!publish_will_too && entry->will)
+    return;  // shut down: the will is in the log, and is published at the next start
   if (entry->will) publish_will(*entry, events);
   end_session(*entry, events);
   if (!events.empty()) append_own(std::move(events));

@@ -111,7 +111,8 @@ BrokerImpl::Took BrokerImpl::deliver(Entry& entry, const RecordView& record, con
   std::optional<Position> barrier;
   if ((record.cls == record::Class::critical || qos == 2) && record.position >= committed_) barrier = record.position;
   if (qos != 0) {
-    InFlight flight{record.position, delivery.packet_id, qos, Phase::sent, delivery.retain, qos == 2 && is_told(record.topic)};
+    InFlight flight{record.position, delivery.packet_id, qos,
+                    Phase::sent,     delivery.retain,    qos == 2 && is_told(record.topic)};
     if (qos == 2 && !assign(entry, record, flight, barrier)) return Took::no_room;
     if (qos == 2 && !retained) entry.qos2_from = record.position + 1;
     if (barrier) flight.phase = Phase::held;
@@ -127,8 +128,8 @@ BrokerImpl::Took BrokerImpl::deliver(Entry& entry, const RecordView& record, con
   return Took::yes;
 }
 
-// QoS 2: which packet id stands for which message is durable before PUBLISH leaves, so that after a crash it is the same
-// message again and not a second one.
+// QoS 2: which packet id stands for which message is durable before PUBLISH leaves, so that after a crash it is the
+// same message again and not a second one.
 bool BrokerImpl::assign(Entry& entry, const RecordView&, const InFlight& flight, std::optional<Position>& barrier) {
   std::vector<OwnRecord> events;
   if (entry.outlives()) events.push_back(session_record(entry, event_assigned(flight)));
@@ -169,7 +170,8 @@ void BrokerImpl::release_held() {
 // A QoS > 0 delivery that will not be finished any more.
 void BrokerImpl::give_up(Entry& entry, InFlight& flight, std::vector<OwnRecord>& events) {
   if (flight.told) events.push_back(delivery_record(entry, flight, "lost"));
-  if (flight.qos == 2 && entry.outlives()) events.push_back(session_record(entry, event_packet(Event::completed, flight.packet_id)));
+  if (flight.qos == 2 && entry.outlives())
+    events.push_back(session_record(entry, event_packet(Event::completed, flight.packet_id)));
   entry.window.finish(flight);
 }
 
@@ -245,7 +247,8 @@ bool BrokerImpl::pump_retained(Entry& entry) {
     if (chunk) {
       const auto& record = chunk->records().front();
       Target target;
-      if (match_one(entry, record, false, target) && deliver(entry, record, target, chunk, true) == Took::no_room) return false;
+      if (match_one(entry, record, false, target) && deliver(entry, record, target, chunk, true) == Took::no_room)
+        return false;
     }
     entry.retained.pop_back();
   }
@@ -257,7 +260,7 @@ void BrokerImpl::pump(Entry& entry) {
   if (!entry.peer->ready || entry.live) return;
   if (entry.pump_after && *entry.pump_after >= committed_) return;  // on_commit() comes back
   entry.pump_after.reset();
-  release_held();  // they come before what is read here
+  release_held();           // they come before what is read here
   const auto again = [&] {  // in a later turn: what was sent leaves at the end of this one
     loop_.post([wakes = wakes_, this, id = entry.peer->id] {
       if (!alive(*wakes)) return;

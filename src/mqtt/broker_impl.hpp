@@ -25,13 +25,13 @@ struct Entry : State {
   Peer* peer = nullptr;
   bool live = false;
   bool in_pump = false;
-  bool logged = false;            // the log has records of it
-  std::uint32_t generation = 0;   // counts connects and disconnects: old deadlines do not count
+  bool logged = false;                 // the log has records of it
+  std::uint32_t generation = 0;        // counts connects and disconnects: old deadlines do not count
   std::optional<Position> pump_after;  // SUBACK leaves first
-  Mono expires{};                 // when not connected
+  Mono expires{};                      // when not connected
   Mono will_due{};
   record::ClassMask classes = record::all_classes;  // that its subscriptions can match
-  std::uint64_t stamp = 0;        // which dispatch its target is of
+  std::uint64_t stamp = 0;                          // which dispatch its target is of
   std::size_t target = 0;
 };
 
@@ -118,8 +118,8 @@ class BrokerImpl final : public Broker {
   static bool alive(const Wakes& wakes);
   struct Due {
     Mono at;
-    std::uint64_t peer;       // a connection's, or
-    std::string client_id;    // a session's that is not connected
+    std::uint64_t peer;     // a connection's, or
+    std::string client_id;  // a session's that is not connected
     std::uint32_t generation;
     bool operator<(const Due& other) const { return at > other.at; }
   };
@@ -149,9 +149,11 @@ class BrokerImpl final : public Broker {
   void on_connect(Peer& peer, const Connect& packet);
   std::optional<Refusal> check_connect(Peer& peer, const Connect& packet, std::string& client_id);
   void refuse_connect(Peer& peer, Version version, const Refusal& refusal);
-  Buffer connack_properties(const Connect& packet, const Entry& entry, std::string_view assigned, std::uint16_t keep_alive_s) const;
+  Buffer connack_properties(const Connect& packet, const Entry& entry, std::string_view assigned,
+                            std::uint16_t keep_alive_s) const;
   void on_subscribe(Peer& peer, const Subscribe& packet);
-  Reason subscribe(Entry& entry, const Filter& filter, std::uint32_t id, std::vector<OwnRecord>& events, std::vector<Position>& retained);
+  Reason subscribe(Entry& entry, const Filter& filter, std::uint32_t id, std::vector<OwnRecord>& events,
+                   std::vector<Position>& retained);
   void on_unsubscribe(Peer& peer, const Unsubscribe& packet);
   void on_leaving(Peer& peer, const Disconnect& packet);
   void close_peer(Peer& peer, Reason reason, std::string_view text, bool publish_will);
@@ -236,7 +238,7 @@ class BrokerImpl final : public Broker {
   std::deque<Held> held_;
   std::vector<std::uint64_t> waiting_;  // peers whose answers wait for a commit
   std::vector<std::uint64_t> stalled_;
-  std::vector<Entry*> pumps_;           // sessions that may have room again
+  std::vector<Entry*> pumps_;  // sessions that may have room again
   std::deque<OwnRecord> deferred_;
   std::map<std::pair<std::string, std::uint64_t>, std::uint16_t> unfinished_;  // replay: deliveries told `sent`
 

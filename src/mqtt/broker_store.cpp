@@ -291,8 +291,10 @@ void BrokerImpl::replay_delivery(const record::RecordView& record) {
       packet_id = static_cast<std::uint16_t>(packet_id * 10 + (c - '0'));
     }
   }
-  if (payload.starts_with("{\"state\":\"sent\"") || payload.starts_with("{\"state\":\"received\"")) unfinished_[key] = packet_id;
-  else unfinished_.erase(key);
+  if (payload.starts_with("{\"state\":\"sent\"") || payload.starts_with("{\"state\":\"received\""))
+    unfinished_[key] = packet_id;
+  else
+    unfinished_.erase(key);
 }
 
 void BrokerImpl::after_replay() {

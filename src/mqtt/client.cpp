@@ -1,4 +1,4 @@
-// The client.
+// The client: one connection at a time, and what is not acknowledged yet.
 #include "mqtt/client.hpp"
 
 #include <algorithm>
@@ -95,7 +95,8 @@ void Client::disconnect(Reason reason) {
 bool Client::connected() const { return inside_->accepted; }
 std::size_t Client::unacknowledged() const { return inside_->out.size(); }
 
-Result<std::uint16_t> Client::publish(std::string_view topic, Bytes payload, std::uint8_t qos, bool retain, Bytes properties) {
+Result<std::uint16_t> Client::publish(std::string_view topic, Bytes payload, std::uint8_t qos, bool retain,
+                                      Bytes properties) {
   auto& in = *inside_;
   if (qos == 0) {
     if (!in.accepted) return fail(Code::closed, "not connected");
@@ -109,7 +110,8 @@ Result<std::uint16_t> Client::publish(std::string_view topic, Bytes payload, std
     in.send(bytes);
     return 0;
   }
-  if (in.out.size() >= std::min(in.options.window, in.server_window)) return fail(Code::busy, "too much is not acknowledged yet");
+  if (in.out.size() >= std::min(in.options.window, in.server_window))
+    return fail(Code::busy, "too much is not acknowledged yet");
   auto& message = in.out.emplace_back();
   message.packet_id = in.next_id();
   message.qos = qos;
@@ -170,7 +172,8 @@ void Client::Inside::opened(Result<std::unique_ptr<Connection>> made) {
   loop.start(*connection, *this);
   Connect packet;
   packet.version = options.version;
-  packet.clean_start = options.clean_start && !once_connected;  // only the first time: then it comes back to its session
+  packet.clean_start =
+      options.clean_start && !once_connected;  // only the first time: then it comes back to its session
   if (options.clean_start && options.session_expiry_s == 0) packet.clean_start = true;
   packet.keep_alive_s = options.keep_alive_s;
   packet.client_id = options.client_id;
@@ -201,7 +204,8 @@ void Client::Inside::closed(const Error& why) {
     retry = loop.after(options.reconnect_after, [this] { open(); });
   }
   auto error = why;
-  if (told) error.what = "the server ended the connection with reason code " + std::to_string(static_cast<unsigned>(*told));
+  if (told)
+    error.what = "the server ended the connection with reason code " + std::to_string(static_cast<unsigned>(*told));
   if (handlers.on_closed) handlers.on_closed(error);
 }
 
@@ -217,8 +221,10 @@ void Client::Inside::on_bytes(Bytes bytes) {
     at += (*frame)->bytes;
     take(**frame);
   }
-  if (connection) partial.erase(partial.begin(), partial.begin() + static_cast<std::ptrdiff_t>(at));
-  else partial.clear();
+  if (connection)
+    partial.erase(partial.begin(), partial.begin() + static_cast<std::ptrdiff_t>(at));
+  else
+    partial.clear();
 }
 
 void Client::Inside::take(const Frame& frame) {
@@ -231,7 +237,8 @@ void Client::Inside::take(const Frame& frame) {
     case Type::pubcomp: return on_ack(frame);
     case Type::suback: {
       const auto codes = decode_codes(frame, options.version);
-      if (!codes || codes->codes.empty()) return closed({Code::invalid, "a SUBACK that cannot be read", "from the server"});
+      if (!codes || codes->codes.empty())
+        return closed({Code::invalid, "a SUBACK that cannot be read", "from the server"});
       const auto found = subscribing.find(codes->packet_id);
       if (found == subscribing.end()) return;
       const auto done = std::move(found->second);
@@ -262,7 +269,8 @@ void Client::Inside::on_connack(const Frame& frame) {
     if (properties->has(Property::server_keep_alive)) {
       options.keep_alive_s = static_cast<std::uint16_t>(properties->number(Property::server_keep_alive));
     }
-    if (properties->has(Property::assigned_client_id)) options.client_id = properties->text(Property::assigned_client_id);
+    if (properties->has(Property::assigned_client_id))
+      options.client_id = properties->text(Property::assigned_client_id);
   }
   if (!packet->session_present) {
     taken.clear();
@@ -270,8 +278,10 @@ void Client::Inside::on_connack(const Frame& frame) {
   }
   keep_alive();
   for (auto& message : out) {
-    if (message.received) send_ack(Type::pubrel, message.packet_id);
-    else send_publish(message, message.sent);
+    if (message.received)
+      send_ack(Type::pubrel, message.packet_id);
+    else
+      send_publish(message, message.sent);
   }
   if (handlers.on_connected) handlers.on_connected(packet->session_present);
 }

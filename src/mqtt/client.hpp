@@ -28,7 +28,7 @@ struct ClientOptions {
   std::optional<std::string> user;
   std::optional<std::string> password;
   std::optional<StoredWill> will;
-  std::size_t window = 100;            // unacknowledged messages; publish() says Code::busy beyond it
+  std::size_t window = 100;                      // unacknowledged messages; publish() says Code::busy beyond it
   std::chrono::milliseconds reconnect_after{0};  // 0: never
 };
 

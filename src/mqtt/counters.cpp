@@ -16,9 +16,11 @@ Counters::Counters(metrics::Registry& r)
       expired(r.counter("skerry_mqtt_expired_total", "messages not delivered because they had expired")),
       dropped_too_large(r.counter("skerry_mqtt_too_large_for_client_total",
                                   "messages not delivered because the client takes no packets that large")),
-      pushed_back(r.counter("skerry_mqtt_pushed_back_total", "times reading from a client stopped until the log had committed")),
+      pushed_back(r.counter("skerry_mqtt_pushed_back_total",
+                            "times reading from a client stopped until the log had committed")),
       taken_over(r.counter("skerry_mqtt_taken_over_total", "connections ended by another with the same client id")),
-      session_gaps(r.counter("skerry_mqtt_session_gaps_total", "sessions that fell behind the oldest record of the log")),
+      session_gaps(
+          r.counter("skerry_mqtt_session_gaps_total", "sessions that fell behind the oldest record of the log")),
       not_acknowledged(r.counter("skerry_mqtt_not_acknowledged_total", "messages refused because the log failed")) {
   for (int qos = 0; qos < 3; ++qos) {
     const metrics::Labels labels{{"qos", std::to_string(qos)}};

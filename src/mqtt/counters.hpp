@@ -10,8 +10,8 @@ namespace skerry::mqtt {
 struct Counters {
   explicit Counters(metrics::Registry& registry);
 
-  void malformed(const char* reason);              // skerry_mqtt_malformed_total{reason=}
-  void limit(const char* name);                    // skerry_mqtt_limit_total{limit=}
+  void malformed(const char* reason);  // skerry_mqtt_malformed_total{reason=}
+  void limit(const char* name);        // skerry_mqtt_limit_total{limit=}
   void connect_refused(const char* reason);
 
   metrics::Registry& registry;

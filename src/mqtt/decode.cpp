@@ -84,7 +84,8 @@ Decoded<Connect> decode_connect(const Frame& frame) {
   const auto level = in.byte();
   if (!name || !in.ok()) return malformed("connect", "CONNECT is cut off");
   if (*name != "MQTT" || (level != 4 && level != 5)) {
-    return std::unexpected(Refusal{Reason::unsupported_protocol_version, "version", "only MQTT 3.1.1 and 5.0 are spoken here"});
+    return std::unexpected(
+        Refusal{Reason::unsupported_protocol_version, "version", "only MQTT 3.1.1 and 5.0 are spoken here"});
   }
   Connect packet;
   packet.version = static_cast<Version>(level);
@@ -94,7 +95,8 @@ Decoded<Connect> decode_connect(const Frame& frame) {
   const bool has_will = (flags & 4) != 0;
   if ((flags & 1) != 0) return malformed("connect", "the reserved connect flag is set");
   if (((flags >> 3) & 3) == 3 || (!has_will && (flags & 0x38) != 0)) return malformed("connect", "wrong will flags");
-  if (level == 4 && (flags & 0x40) != 0 && (flags & 0x80) == 0) return malformed("connect", "a password without a user name");
+  if (level == 4 && (flags & 0x40) != 0 && (flags & 0x80) == 0)
+    return malformed("connect", "a password without a user name");
   packet.clean_start = (flags & 2) != 0;
   if (packet.version == Version::v5) {
     const auto properties = take_properties(in, In::connect);
@@ -245,7 +247,8 @@ Decoded<Disconnect> decode_disconnect(const Frame& frame, Version version) {
     const auto raw = take_properties(in, In::disconnect);
     if (!raw) return std::unexpected(raw.error());
     const auto properties = Properties::read(*raw, In::disconnect);
-    if (properties->has(Property::session_expiry)) packet.session_expiry_s = properties->number(Property::session_expiry);
+    if (properties->has(Property::session_expiry))
+      packet.session_expiry_s = properties->number(Property::session_expiry);
   }
   if (!in.rest().empty()) return malformed("length", "DISCONNECT is not as long as it says");
   return packet;

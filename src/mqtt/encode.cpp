@@ -116,7 +116,8 @@ void encode(Buffer& to, Version version, const Subscribe& p) {
     put_string(body, f.filter);
     unsigned options = f.qos;
     if (version == Version::v5) {
-      options |= (f.no_local ? 4U : 0U) | (f.retain_as_published ? 8U : 0U) | (static_cast<unsigned>(f.retain_handling) << 4);
+      options |=
+          (f.no_local ? 4U : 0U) | (f.retain_as_published ? 8U : 0U) | (static_cast<unsigned>(f.retain_handling) << 4);
     }
     append_byte(body, static_cast<std::uint8_t>(options));
   }
@@ -143,7 +144,8 @@ void encode_unsuback(Buffer& to, Version version, std::uint16_t packet_id, std::
 
 void encode_disconnect(Buffer& to, Version version, Reason reason, std::string_view text) {
   const auto raw = text_property(text);
-  if (version == Version::v311 || (reason == Reason::success && raw.empty())) return put_head(to, Type::disconnect, 0, 0);
+  if (version == Version::v311 || (reason == Reason::success && raw.empty()))
+    return put_head(to, Type::disconnect, 0, 0);
   put_head(to, Type::disconnect, 0, 1 + (raw.empty() ? 0 : properties_bytes(raw.size())));
   append_byte(to, static_cast<std::uint8_t>(reason));
   if (!raw.empty()) put_properties(to, raw);

@@ -9,12 +9,12 @@
 
 namespace skerry::mqtt::limits {
 
-inline constexpr std::uint32_t packet_bytes_max = 1024 * KiB;         // whole packet; MQTT 5.0 section 3.2.2.3.6
-inline constexpr std::uint32_t packet_bytes_ceiling = 256'000'000;    // what a site may raise it to
-inline constexpr std::uint32_t remaining_length_max = 268'435'455;    // MQTT 5.0 section 1.5.5
-inline constexpr std::size_t client_id_bytes_max = 256;               // MQTT asks for at least 23
+inline constexpr std::uint32_t packet_bytes_max = 1024 * KiB;       // whole packet; MQTT 5.0 section 3.2.2.3.6
+inline constexpr std::uint32_t packet_bytes_ceiling = 256'000'000;  // what a site may raise it to
+inline constexpr std::uint32_t remaining_length_max = 268'435'455;  // MQTT 5.0 section 1.5.5
+inline constexpr std::size_t client_id_bytes_max = 256;             // MQTT asks for at least 23
 inline constexpr std::size_t connections_max = 100'000;
-inline constexpr std::size_t sessions_max = 200'000;                  // connected and not
+inline constexpr std::size_t sessions_max = 200'000;  // connected and not
 inline constexpr std::size_t subscriptions_per_session_max = 1'000;
 inline constexpr std::size_t retained_max = 1'000'000;                // topics
 inline constexpr std::uint16_t topic_alias_max = 32;                  // a connection, inbound

@@ -1,6 +1,7 @@
 // MQTT control packets, 3.1.1 and 5.0: bytes to structs and back. Pure; strict in what it takes.
 //
-// Decoded structs view the bytes they came from. A refusal says what to tell the peer. Encoders append one whole packet.
+// Decoded structs view the bytes they came from. A refusal says what to tell the peer. Encoders append one whole
+// packet.
 #pragma once
 
 #include <optional>
@@ -17,8 +18,21 @@ namespace skerry::mqtt {
 enum class Version : std::uint8_t { v311 = 4, v5 = 5 };
 
 enum class Type : std::uint8_t {
-  connect = 1, connack, publish, puback, pubrec, pubrel, pubcomp, subscribe, suback, unsubscribe, unsuback, pingreq,
-  pingresp, disconnect, auth,
+  connect = 1,
+  connack,
+  publish,
+  puback,
+  pubrec,
+  pubrel,
+  pubcomp,
+  subscribe,
+  suback,
+  unsubscribe,
+  unsuback,
+  pingreq,
+  pingresp,
+  disconnect,
+  auth,
 };
 
 template <typename T>

@@ -43,8 +43,16 @@ enum class Property : std::uint8_t {
 
 // Where a property stands; each packet allows some.
 enum class In : std::uint16_t {
-  connect = 1, connack = 2, publish = 4, ack = 8, subscribe = 16, suback = 32, unsubscribe = 64, disconnect = 128,
-  auth = 256, will = 512,
+  connect = 1,
+  connack = 2,
+  publish = 4,
+  ack = 8,
+  subscribe = 16,
+  suback = 32,
+  unsubscribe = 64,
+  disconnect = 128,
+  auth = 256,
+  will = 512,
 };
 
 // The properties of one packet. Views into it.

@@ -45,7 +45,8 @@ Bytes Session::on_bytes(Bytes in, const Now& now, Effects& out) {
     }
     const auto before = out.list.size();
     const auto type = (*frame)->type;
-    const bool alone = type == Type::connect || type == Type::subscribe || type == Type::unsubscribe || type == Type::disconnect;
+    const bool alone =
+        type == Type::connect || type == Type::subscribe || type == Type::unsubscribe || type == Type::disconnect;
     if (alone && before != 0) return in;
     take(**frame, now, out);
     in = in.subspan((*frame)->bytes);
@@ -63,8 +64,10 @@ void Session::refuse(const Refusal& refusal, Effects& out) {
 bool Session::take(const Frame& frame, const Now& now, Effects& out) {
   std::optional<Refusal> refusal;
   const auto decoded = [&](auto packet, auto effect) {
-    if (!packet) refusal = packet.error();
-    else out.list.emplace_back(decltype(effect){std::move(*packet)});
+    if (!packet)
+      refusal = packet.error();
+    else
+      out.list.emplace_back(decltype(effect){std::move(*packet)});
   };
   if ((state_ == nullptr) != (frame.type == Type::connect)) {
     refusal = state_ == nullptr ? Refusal{Reason::protocol_error, "order", "the first packet must be CONNECT"}
@@ -81,8 +84,10 @@ bool Session::take(const Frame& frame, const Now& now, Effects& out) {
       case Type::unsubscribe: decoded(decode_unsubscribe(frame, version_), Unsubscribing{}); break;
       case Type::disconnect: decoded(decode_disconnect(frame, version_), Leaving{}); break;
       case Type::pingreq:
-        if (frame.body.empty()) out.list.emplace_back(Ping{});
-        else refusal = Refusal{Reason::malformed_packet, "length", "PINGREQ with a body"};
+        if (frame.body.empty())
+          out.list.emplace_back(Ping{});
+        else
+          refusal = Refusal{Reason::malformed_packet, "length", "PINGREQ with a body"};
         break;
       case Type::auth:
         refusal = Refusal{Reason::protocol_error, "auth", "AUTH without an authentication method"};
@@ -95,7 +100,8 @@ bool Session::take(const Frame& frame, const Now& now, Effects& out) {
 }
 
 void Session::on_committed(Position committed_end, Buffer& send) {
-  while (pending_at_ < pending_.size() && pending_[pending_at_].position < committed_end) write(pending_[pending_at_++], send);
+  while (pending_at_ < pending_.size() && pending_[pending_at_].position < committed_end)
+    write(pending_[pending_at_++], send);
   if (pending_at_ == pending_.size()) {
     pending_at_ = 0;
     pending_.clear();
@@ -163,8 +169,10 @@ void Session::answer_ping(Buffer& send) { push({{}, "", 0, Type::pingresp, Reaso
 void Session::answer_whole(Buffer packet, std::optional<Position> position, Buffer& send) {
   const auto type = static_cast<Type>(std::to_integer<unsigned>(packet[0]) >> 4);
   whole_.push_back(std::move(packet));
-  if (position) await(type, 0, *position);
-  else push({{}, "", 0, type, Reason::success}, send);
+  if (position)
+    await(type, 0, *position);
+  else
+    push({{}, "", 0, type, Reason::success}, send);
 }
 
 void Session::connected(const Connect& connect, State& state, const Connack& packet, std::uint16_t keep_alive_s,
@@ -203,7 +211,8 @@ bool Session::publish(const record::RecordView& message, const Delivery& deliver
   for (const auto id : delivery.ids) put_number(prefix, Property::subscription_id, id);
   if (message.expires_at) {
     const auto left = std::chrono::ceil<std::chrono::seconds>(*message.expires_at - now).count();
-    put_number(prefix, Property::message_expiry, static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 0, 0xffffffff)));
+    put_number(prefix, Property::message_expiry,
+               static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 0, 0xffffffff)));
   }
   if (encoded_bytes(version_, packet, prefix.size()) > client_packet_max_) return false;
   encode(send, version_, packet, prefix);

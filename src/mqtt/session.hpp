@@ -39,20 +39,30 @@ struct Answer {
   Reason reason = Reason::success;
   const char* text = "";
 };
-struct Connecting { Connect packet; };
-struct Subscribing { Subscribe packet; };
-struct Unsubscribing { Unsubscribe packet; };
-struct Leaving { Disconnect packet; };
+struct Connecting {
+  Connect packet;
+};
+struct Subscribing {
+  Subscribe packet;
+};
+struct Unsubscribing {
+  Unsubscribe packet;
+};
+struct Leaving {
+  Disconnect packet;
+};
 struct Ping {};
-struct Refused { Refusal refusal; };  // DISCONNECT (v5) is in `send` already: close
+struct Refused {
+  Refusal refusal;
+};  // DISCONNECT (v5) is in `send` already: close
 
 using Effect = std::variant<Append, Answer, Connecting, Subscribing, Unsubscribing, Leaving, Ping, Refused>;
 
 struct Effects {
   std::vector<Effect> list;
-  Buffer send;                       // to leave now
-  std::deque<std::string> strings;   // what views in `list` point to, where not to the input
-  std::uint64_t received[3] = {};    // PUBLISH by QoS
+  Buffer send;                      // to leave now
+  std::deque<std::string> strings;  // what views in `list` point to, where not to the input
+  std::uint64_t received[3] = {};   // PUBLISH by QoS
   std::uint64_t refused_publishes = 0;
 
   void clear() {
@@ -140,14 +150,14 @@ class Session {
   std::uint32_t client_packet_max_ = limits::remaining_length_max;
   bool refused_ = false;
   bool partial_done_ = false;
-  Buffer partial_;               // the front of a packet that has not come whole
-  std::uint32_t unacked_ = 0;    // QoS 1 taken and not yet acknowledged
+  Buffer partial_;             // the front of a packet that has not come whole
+  std::uint32_t unacked_ = 0;  // QoS 1 taken and not yet acknowledged
 
   std::vector<Pending> pending_;  // answers that wait for a commit, in order
   std::size_t pending_at_ = 0;
-  std::vector<Buffer> whole_;     // the packets of those that are more than an acknowledgement, in order
+  std::vector<Buffer> whole_;  // the packets of those that are more than an acknowledgement, in order
 
-  std::string topic_;             // the last topic that was checked: devices rarely change it
+  std::string topic_;  // the last topic that was checked: devices rarely change it
   record::Class class_ = record::Class::medium;
   std::vector<std::string> aliases_;
 };

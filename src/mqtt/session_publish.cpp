@@ -33,7 +33,8 @@ std::optional<Refusal> Session::check_topic(std::string_view topic) {
   if (topic.find_first_of("+#") != std::string_view::npos) {
     return Refusal{Reason::topic_name_invalid, "wildcard", "a topic to publish to must not contain + or #"};
   }
-  if (topic.find('\0') != std::string_view::npos) return Refusal{Reason::malformed_packet, "utf8", "the topic contains a NUL"};
+  if (topic.find('\0') != std::string_view::npos)
+    return Refusal{Reason::malformed_packet, "utf8", "the topic contains a NUL"};
   if (!record::is_utf8(topic)) return Refusal{Reason::malformed_packet, "utf8", "the topic is not UTF-8"};
   if (!record::check_topic(topic)) {
     return Refusal{Reason::topic_name_invalid, "topic_limit", "the topic has more than 1024 bytes or 128 levels"};
@@ -95,15 +96,18 @@ std::optional<Refusal> Session::take_publish(const Frame& frame, const Now& now,
   std::optional<Refusal> bad;
   if (!packet.properties.empty()) bad = read_properties(packet, record, now, out);
   if (!bad && packet.topic.empty()) {
-    bad = Refusal{version_ == Version::v5 ? Reason::protocol_error : Reason::malformed_packet, "topic", "an empty topic"};
+    bad =
+        Refusal{version_ == Version::v5 ? Reason::protocol_error : Reason::malformed_packet, "topic", "an empty topic"};
   }
   if (!bad && packet.topic != topic_) bad = check_topic(packet.topic);
   if (!bad && !access_.may_publish(state_->client_id, packet.topic)) {
     bad = Refusal{Reason::not_authorized, "not_authorized", "this client may not publish to that topic"};
   }
   if (!bad && version_ == Version::v5 && packet.qos != 0 &&
-      unacked_ + state_->inbound.size() >= options_.receive_maximum && !(packet.qos == 2 && state_->inbound.contains(packet.packet_id))) {
-    bad = Refusal{Reason::receive_maximum_exceeded, "receive_maximum", "more unacknowledged messages than the Receive Maximum"};
+      unacked_ + state_->inbound.size() >= options_.receive_maximum &&
+      !(packet.qos == 2 && state_->inbound.contains(packet.packet_id))) {
+    bad = Refusal{Reason::receive_maximum_exceeded, "receive_maximum",
+                  "more unacknowledged messages than the Receive Maximum"};
   }
   if (bad) {
     out.list.pop_back();
@@ -111,7 +115,8 @@ std::optional<Refusal> Session::take_publish(const Frame& frame, const Now& now,
     const bool alone = bad->reason == Reason::not_authorized || bad->reason == Reason::payload_format_invalid ||
                        (bad->reason == Reason::topic_name_invalid && std::string_view(bad->label) == "topic_limit");
     if (!alone || version_ != Version::v5 || packet.qos == 0) return bad;
-    out.list.emplace_back(Answer{packet.qos == 1 ? Type::puback : Type::pubrec, packet.packet_id, bad->reason, bad->what});
+    out.list.emplace_back(
+        Answer{packet.qos == 1 ? Type::puback : Type::pubrec, packet.packet_id, bad->reason, bad->what});
     if (packet.qos == 1) ++unacked_;
     ++out.refused_publishes;
     return {};
@@ -154,7 +159,8 @@ void Session::append_delivery(const InFlight& entry, std::string_view state, Eff
   append.record.cls = record::Class::critical;
   append.record.kind = record::Kind::delivery;
   append.record.topic = out.strings.emplace_back(std::string(delivery_topic_prefix) + state_->client_id);
-  append.record.payload = as_bytes(out.strings.emplace_back(delivery_payload(state, state_->client_id, entry.packet_id)));
+  append.record.payload =
+      as_bytes(out.strings.emplace_back(delivery_payload(state, state_->client_id, entry.packet_id)));
   append.record.origin = state_->client_id;
   append.record.cause = entry.position;
   out.list.emplace_back(append);
@@ -207,8 +213,8 @@ std::optional<Refusal> Session::take_ack(const Frame& frame, Effects& out) {
       if (known && state_->outlives()) {
         append_event(event_packet(Event::released, ack->packet_id), out, Type::pubcomp, ack->packet_id);
       } else {
-        out.list.emplace_back(Answer{Type::pubcomp, ack->packet_id,
-                                     known ? Reason::success : Reason::packet_id_not_found, ""});
+        out.list.emplace_back(
+            Answer{Type::pubcomp, ack->packet_id, known ? Reason::success : Reason::packet_id_not_found, ""});
       }
     }
   }

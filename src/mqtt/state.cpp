@@ -88,8 +88,10 @@ bool PacketIds::insert(std::uint16_t id) {
 
 bool PacketIds::erase(std::uint16_t id) {
   if (!contains(id)) return false;
-  if (bits_.empty()) std::erase(few_, id);
-  else bits_[id / 64] &= ~bit_of(id);
+  if (bits_.empty())
+    std::erase(few_, id);
+  else
+    bits_[id / 64] &= ~bit_of(id);
   if (--size_ == 0) clear();
   return true;
 }
@@ -259,8 +261,10 @@ void apply_packet(State& state, Event event, std::uint16_t packet_id) {
   }
   auto* const entry = state.window.find(packet_id);
   if (entry == nullptr) return;
-  if (event == Event::received) entry->phase = Phase::received;
-  else state.window.finish(*entry);
+  if (event == Event::received)
+    entry->phase = Phase::received;
+  else
+    state.window.finish(*entry);
 }
 
 void apply_subscribed(State& state, Subscription s, Position position) {

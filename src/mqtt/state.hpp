@@ -49,7 +49,7 @@ class Window {
   InFlight* find(std::uint16_t packet_id);  // nothing when done or unknown
   void put(const InFlight& entry);          // replaces one with that packet id
   void finish(InFlight& entry);
-  std::uint16_t next_packet_id();           // one that is free; active() < 65,535
+  std::uint16_t next_packet_id();  // one that is free; active() < 65,535
   void clear();
 
   template <typename Visit>
@@ -106,9 +106,9 @@ struct State {
   Wall left_at{};              // when it was parked
   std::vector<Subscription> subscriptions;
   Window window;
-  PacketIds inbound;    // QoS 2 from the client: PUBLISH taken, PUBREL not yet seen
-  Position next;        // the log from here on is not yet handed to it
-  Position qos2_from;   // QoS 2 messages before it have been given a packet id
+  PacketIds inbound;   // QoS 2 from the client: PUBLISH taken, PUBREL not yet seen
+  Position next;       // the log from here on is not yet handed to it
+  Position qos2_from;  // QoS 2 messages before it have been given a packet id
   std::unique_ptr<StoredWill> will;
   std::vector<Position> retained;  // retained messages still to be handed to it; the last first
 
@@ -118,7 +118,17 @@ struct State {
 
 // ---- events: payloads of session records ----
 enum class Event : std::uint8_t {
-  connected = 1, subscribed, unsubscribed, assigned, received, completed, released, parked, removed, will_set, will_cleared,
+  connected = 1,
+  subscribed,
+  unsubscribed,
+  assigned,
+  received,
+  completed,
+  released,
+  parked,
+  removed,
+  will_set,
+  will_cleared,
 };
 
 inline constexpr std::string_view session_topic_prefix = "$skerry/session/";
@@ -130,7 +140,7 @@ Buffer event_unsubscribed(std::string_view filter);
 Buffer event_assigned(const InFlight& entry);
 Buffer event_packet(Event event, std::uint16_t packet_id);  // received, completed, released
 Buffer event_parked(const State& state);
-Buffer event_bare(Event event);                             // removed, will_cleared
+Buffer event_bare(Event event);  // removed, will_cleared
 Buffer event_will(const StoredWill& will);
 
 // Code::damaged when it is no event. `record` gives its position and time.

@@ -57,8 +57,10 @@ struct TopicTree::Node {
     auto* const next = level == "+" ? node.plus.get() : node.child(level);
     if (next == nullptr || !remove(*next, rest, more_after, session)) return false;
     if (next->empty()) {
-      if (level == "+") node.plus.reset();
-      else node.children->erase(node.children->find(level));
+      if (level == "+")
+        node.plus.reset();
+      else
+        node.children->erase(node.children->find(level));
       if (node.children && node.children->empty()) node.children.reset();
     }
     return true;
@@ -117,8 +119,10 @@ void TopicTree::match(std::string_view topic, std::vector<const Subscriber*>& to
 
 void RetainedIndex::put(std::string_view topic, record::Position position) {
   const auto found = topics_.find(topic);
-  if (found != topics_.end()) found->second = position;
-  else topics_.emplace(std::string(topic), position);
+  if (found != topics_.end())
+    found->second = position;
+  else
+    topics_.emplace(std::string(topic), position);
 }
 
 void RetainedIndex::clear(std::string_view topic) {

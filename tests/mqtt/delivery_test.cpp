@@ -111,7 +111,8 @@ class Crowd {
       EXPECT_TRUE(reason == Reason::success || reason == Reason::packet_id_not_found);
       p.acknowledged.insert(p.sent.at(id));
     };
-    p.client = std::make_unique<Client>(rig_.clients, options(p.name, i % 3 == 0 ? Version::v311 : Version::v5), handlers);
+    p.client =
+        std::make_unique<Client>(rig_.clients, options(p.name, i % 3 == 0 ? Version::v311 : Version::v5), handlers);
     p.client->connect();
   }
 

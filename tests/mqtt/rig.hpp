@@ -54,8 +54,10 @@ class Rig {
   void crash(bool power) {
     ++life;
     host->crash();
-    if (power) disk.cut_now();
-    else disk.kill();
+    if (power)
+      disk.cut_now();
+    else
+      disk.kill();
     broker.reset();
     log.reset();
     host.reset();

@@ -24,7 +24,9 @@ std::string value_of(const std::vector<std::string>& words, std::string_view key
   }
   return otherwise;
 }
-bool has(const std::vector<std::string>& words, std::string_view word) { return std::ranges::find(words, word) != words.end(); }
+bool has(const std::vector<std::string>& words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
+}
 std::uint32_t number(const std::string& text) { return static_cast<std::uint32_t>(std::stoul(text)); }
 
 std::string hex(unsigned value) {
@@ -52,7 +54,8 @@ std::string packet_text(const Frame& frame, Version version) {
   const auto ack = [&](const char* noun) {
     const auto p = decode_ack(frame, version);
     if (!p) return std::string("unreadable ") + noun;
-    return noun + (" " + std::to_string(p->packet_id)) + (p->reason != Reason::success ? " " + hex(static_cast<unsigned>(p->reason)) : "");
+    return noun + (" " + std::to_string(p->packet_id)) +
+           (p->reason != Reason::success ? " " + hex(static_cast<unsigned>(p->reason)) : "");
   };
   const auto codes = [&](const char* noun) {
     const auto p = decode_codes(frame, version);
@@ -65,12 +68,16 @@ std::string packet_text(const Frame& frame, Version version) {
     case Type::connack: {
       const auto p = decode_connack(frame, version);
       if (!p) return "unreadable connack";
-      return "connack " + (p->code == 0 ? "ok" : hex(p->code)) + (p->session_present ? " present" : "") + properties_text(p->properties, In::connack);
+      return "connack " + (p->code == 0 ? "ok" : hex(p->code)) + (p->session_present ? " present" : "") +
+             properties_text(p->properties, In::connack);
     }
     case Type::publish: {
       const auto p = decode_publish(frame, version);
       if (!p) return "unreadable publish";
-      auto text = "publish " + std::string(p->topic) + " " + (p->payload.empty() ? "-" : p->payload.size() > 64 ? std::to_string(p->payload.size()) + "-bytes" : std::string(as_text(p->payload)));
+      auto text = "publish " + std::string(p->topic) + " " +
+                  (p->payload.empty()       ? "-"
+                   : p->payload.size() > 64 ? std::to_string(p->payload.size()) + "-bytes"
+                                            : std::string(as_text(p->payload)));
       if (p->qos != 0) text += " qos=" + std::to_string(p->qos) + " id=" + std::to_string(p->packet_id);
       if (p->retain) text += " retain";
       if (p->dup) text += " dup";
@@ -121,80 +128,105 @@ Conversation::Side& Conversation::side(const std::string& name) {
   return *made;
 }
 
+namespace {
+
+Buffer connect_packet(const std::vector<std::string>& w, Version version) {
+  Connect p;
+  p.version = version;
+  const auto client = value_of(w, "id");
+  p.client_id = client;
+  p.clean_start = has(w, "clean");
+  p.keep_alive_s = static_cast<std::uint16_t>(number(value_of(w, "keep", "0")));
+  Buffer properties;
+  if (const auto v = value_of(w, "expiry"); !v.empty()) put_number(properties, Property::session_expiry, number(v));
+  if (const auto v = value_of(w, "receive"); !v.empty()) put_number(properties, Property::receive_maximum, number(v));
+  if (const auto v = value_of(w, "max"); !v.empty()) put_number(properties, Property::maximum_packet_size, number(v));
+  p.properties = properties;
+  const auto will = value_of(w, "will");
+  Buffer will_properties;
+  if (const auto v = value_of(w, "delay"); !v.empty()) put_number(will_properties, Property::will_delay, number(v));
+  if (!will.empty()) {
+    const auto first = will.find(':');
+    const auto second = will.find(':', first + 1);
+    const auto payload = std::string_view(will).substr(first + 1, second - first - 1);
+    p.will = Will{std::string_view(will).substr(0, first), as_bytes(payload),
+                  static_cast<std::uint8_t>(number(will.substr(second + 1))), has(w, "wretain"), will_properties};
+  }
+  Buffer bytes;
+  encode(bytes, p);
+  return bytes;
+}
+
+Buffer publish_packet(const std::vector<std::string>& w, Version version) {
+  Publish p;
+  const auto topic = w[1] == "-" ? std::string{} : w[1];
+  std::string payload = w.size() > 2 && w[2] != "-" ? w[2] : "";
+  if (const auto size = value_of(w, "bytes"); !size.empty()) payload = std::string(number(size), 'x');
+  p.topic = topic;
+  p.payload = as_bytes(payload);
+  p.qos = static_cast<std::uint8_t>(number(value_of(w, "qos", "0")));
+  p.packet_id = static_cast<std::uint16_t>(number(value_of(w, "id", "0")));
+  p.retain = has(w, "retain");
+  p.dup = has(w, "dup");
+  Buffer properties;
+  if (const auto v = value_of(w, "expiry"); !v.empty()) put_number(properties, Property::message_expiry, number(v));
+  if (const auto v = value_of(w, "alias"); !v.empty()) put_number(properties, Property::topic_alias, number(v));
+  if (const auto v = value_of(w, "type"); !v.empty()) put_text(properties, Property::content_type, v);
+  p.properties = properties;
+  Buffer bytes;
+  encode(bytes, version, p);
+  return bytes;
+}
+
+Buffer subscribe_packet(const std::vector<std::string>& w, Version version) {
+  std::vector<std::string> filters;
+  for (std::size_t i = 1; i < w.size(); ++i) {
+    if (w[i].find('=') == std::string::npos && w[i] != "nolocal" && w[i] != "rap") filters.push_back(w[i]);
+  }
+  const auto id = static_cast<std::uint16_t>(number(value_of(w, "id", "0")));
+  Buffer bytes;
+  if (w[0] == "unsubscribe") {
+    Unsubscribe p;
+    p.packet_id = id;
+    for (const auto& f : filters) p.filters.push_back(f);
+    encode(bytes, version, p);
+    return bytes;
+  }
+  Subscribe p;
+  p.packet_id = id;
+  p.id = number(value_of(w, "sub", "0"));
+  for (const auto& f : filters) {
+    p.filters.push_back({f, static_cast<std::uint8_t>(number(value_of(w, "qos", "0"))), has(w, "nolocal"),
+                         has(w, "rap"), static_cast<std::uint8_t>(number(value_of(w, "rh", "0")))});
+  }
+  encode(bytes, version, p);
+  return bytes;
+}
+
+}  // namespace
+
 std::string Conversation::packet_out(Side& s, const std::vector<std::string>& w) {
+  static const std::map<std::string, Type> acks{
+      {"puback", Type::puback}, {"pubrec", Type::pubrec}, {"pubrel", Type::pubrel}, {"pubcomp", Type::pubcomp}};
   Buffer bytes;
   const auto& verb = w[0];
-  const bool short_id = verb.starts_with("pub") && verb != "publish";  // `puback 7`
-  const auto id = verb == "connect" ? std::uint16_t{0}
-                                    : static_cast<std::uint16_t>(number(short_id ? w.at(1) : value_of(w, "id", "0")));
   if (verb == "connect") {
-    Connect p;
-    s.version = p.version = has(w, "v5") ? Version::v5 : Version::v311;
-    p.client_id = {};
-    const auto client = value_of(w, "id");
-    p.client_id = client;
-    p.clean_start = has(w, "clean");
-    p.keep_alive_s = static_cast<std::uint16_t>(number(value_of(w, "keep", "0")));
-    Buffer properties;
-    if (const auto v = value_of(w, "expiry"); !v.empty()) put_number(properties, Property::session_expiry, number(v));
-    if (const auto v = value_of(w, "receive"); !v.empty()) put_number(properties, Property::receive_maximum, number(v));
-    if (const auto v = value_of(w, "max"); !v.empty()) put_number(properties, Property::maximum_packet_size, number(v));
-    p.properties = properties;
-    const auto will = value_of(w, "will");
-    Buffer will_properties;
-    if (!will.empty()) {
-      const auto first = will.find(':');
-      const auto second = will.find(':', first + 1);
-      if (const auto v = value_of(w, "delay"); !v.empty()) put_number(will_properties, Property::will_delay, number(v));
-      p.will = Will{std::string_view(will).substr(0, first), as_bytes(std::string_view(will).substr(first + 1, second - first - 1)),
-                    static_cast<std::uint8_t>(number(will.substr(second + 1))), has(w, "wretain"), will_properties};
-    }
-    encode(bytes, p);
+    s.version = has(w, "v5") ? Version::v5 : Version::v311;
+    bytes = connect_packet(w, s.version);
   } else if (verb == "publish") {
-    Publish p;
-    const auto topic = w[1] == "-" ? std::string{} : w[1];
-    std::string payload = w.size() > 2 && w[2] != "-" ? w[2] : "";
-    if (const auto size = value_of(w, "bytes"); !size.empty()) payload = std::string(number(size), 'x');
-    p.topic = topic;
-    p.payload = as_bytes(payload);
-    p.qos = static_cast<std::uint8_t>(number(value_of(w, "qos", "0")));
-    p.packet_id = static_cast<std::uint16_t>(number(value_of(w, "id", "0")));
-    p.retain = has(w, "retain");
-    p.dup = has(w, "dup");
-    Buffer properties;
-    if (const auto v = value_of(w, "expiry"); !v.empty()) put_number(properties, Property::message_expiry, number(v));
-    if (const auto v = value_of(w, "alias"); !v.empty()) put_number(properties, Property::topic_alias, number(v));
-    if (const auto v = value_of(w, "type"); !v.empty()) put_text(properties, Property::content_type, v);
-    p.properties = properties;
-    encode(bytes, s.version, p);
+    bytes = publish_packet(w, s.version);
   } else if (verb == "subscribe" || verb == "unsubscribe") {
-    std::vector<std::string> filters;
-    for (std::size_t i = 1; i < w.size(); ++i) {
-      if (w[i].find('=') == std::string::npos && w[i] != "nolocal" && w[i] != "rap") filters.push_back(w[i]);
-    }
-    if (verb == "subscribe") {
-      Subscribe p;
-      p.packet_id = id;
-      p.id = number(value_of(w, "sub", "0"));
-      for (const auto& f : filters) {
-        p.filters.push_back({f, static_cast<std::uint8_t>(number(value_of(w, "qos", "0"))), has(w, "nolocal"), has(w, "rap"),
-                             static_cast<std::uint8_t>(number(value_of(w, "rh", "0")))});
-      }
-      encode(bytes, s.version, p);
-    } else {
-      Unsubscribe p;
-      p.packet_id = id;
-      for (const auto& f : filters) p.filters.push_back(f);
-      encode(bytes, s.version, p);
-    }
-  } else if (verb == "puback") { encode_ack(bytes, s.version, Type::puback, id);
-  } else if (verb == "pubrec") { encode_ack(bytes, s.version, Type::pubrec, id);
-  } else if (verb == "pubrel") { encode_ack(bytes, s.version, Type::pubrel, id);
-  } else if (verb == "pubcomp") { encode_ack(bytes, s.version, Type::pubcomp, id);
-  } else if (verb == "ping") { encode_empty(bytes, Type::pingreq);
-  } else if (verb == "disconnect") { encode_disconnect(bytes, s.version, static_cast<Reason>(w.size() > 1 ? std::stoul(w[1], nullptr, 16) : 0));
+    bytes = subscribe_packet(w, s.version);
+  } else if (const auto ack = acks.find(verb); ack != acks.end()) {
+    encode_ack(bytes, s.version, ack->second, static_cast<std::uint16_t>(number(w.at(1))));
+  } else if (verb == "ping") {
+    encode_empty(bytes, Type::pingreq);
+  } else if (verb == "disconnect") {
+    encode_disconnect(bytes, s.version, static_cast<Reason>(w.size() > 1 ? std::stoul(w[1], nullptr, 16) : 0));
   } else if (verb == "hex") {
-    for (std::size_t i = 1; i < w.size(); ++i) append_byte(bytes, static_cast<std::uint8_t>(std::stoul(w[i], nullptr, 16)));
+    for (std::size_t i = 1; i < w.size(); ++i) {
+      append_byte(bytes, static_cast<std::uint8_t>(std::stoul(w[i], nullptr, 16)));
+    }
   } else if (verb == "cut") {
     s.connection.reset();
     s.closed = true;
@@ -277,8 +309,10 @@ TEST_P(Wire, Conversation) {
 std::vector<std::string> files() {
   std::vector<std::string> names;
   for (const char* dir : {"wire", "fuzz"}) {
-    for (const auto& entry : std::filesystem::directory_iterator(std::string(SKERRY_SOURCE_DIR) + "/tests/mqtt/" + dir)) {
-      if (entry.path().extension() == ".wire") names.push_back(std::string(dir) + "/" + entry.path().filename().string());
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::string(SKERRY_SOURCE_DIR) + "/tests/mqtt/" + dir)) {
+      if (entry.path().extension() == ".wire")
+        names.push_back(std::string(dir) + "/" + entry.path().filename().string());
     }
   }
   std::ranges::sort(names);
