@@ -329,7 +329,7 @@ void BrokerImpl::detach(Peer& peer, bool publish_will_too) {
     events.push_back(session_record(*entry, event_parked(*entry)));
     if (entry->will && publish_will_too && entry->will->delay_s == 0) publish_will(*entry, events);
     append_own(std::move(events));
-    if (publish_will_too) schedule_absent(*entry);
+    schedule_absent(*entry);
     return;
   }
   if (!publish_will_too && entry->will)
