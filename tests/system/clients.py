@@ -77,19 +77,12 @@ class Client:
         self.paho.disconnect()
         self.close()
 
-    def vanish(self):
-        """The connection breaks without DISCONNECT."""
-        self.paho.loop_stop()
-        self.running = False
-        sock = self.paho.socket()
-        if sock:
-            sock.close()
-
     def close(self):
         if self.running:
             self.running = False
             self.paho.disconnect()
             self.paho.loop_stop()
+        self.paho = None  # its sockets go with it; select() takes no more than 1,024
 
 
 class RawMqtt:

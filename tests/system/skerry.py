@@ -136,6 +136,11 @@ class Skerry:
     def stop(self):
         return self.program.stop()
 
+    def tell(self):
+        """What a person wants to see when a test failed: the end of its log, its state, what it counted."""
+        counted = [line for line in self.get("/metrics").body.decode().splitlines() if not line.startswith("#") and "_bucket" not in line]
+        return "\n".join([self.program.log()[-3000:], self.get("/api/v1/status").body.decode(), *counted])
+
     # ---- HTTP ----
     def request(self, method, path, body=None, headers=None):
         if isinstance(body, (dict, list)):

@@ -71,7 +71,7 @@ class KillTest(SkerryTest):
         taker = Client(self, self.skerry, "taker", clean=False).subscribe("sensors/q0/data", 1)
         posted, next_post = set(), 0
         try:
-            for _ in range(KILLS):
+            for self.kills in range(KILLS):
                 for p in publishers:
                     p.start()
                 poster = Poster(self.skerry, "h0", next_post)
@@ -91,7 +91,7 @@ class KillTest(SkerryTest):
                 self.skerry.start()
             self.check(publishers, posted, taker)
         except BaseException:
-            print(f"\nSKERRY_SEED={SEED} repeats this run")
+            print(f"\nSKERRY_SEED={SEED} repeats this run; kill {self.kills + 1} of {KILLS}. The gateway:\n{self.skerry.tell()}", flush=True)
             raise
 
     def check(self, publishers, posted, taker):
