@@ -196,6 +196,18 @@ bool better(const Aggregate& one, const Value& a, const Value& b) {
   return one.function == Function::min ? order < 0 : order > 0;
 }
 
+// The queue of a minimum or maximum of doubles, where most of the time goes. NaN is above all.
+void enter_double(Queue& queue, const StoredColumn& column, const Store& store, std::uint64_t at, bool least) {
+  const double value = column.approximate(store.place(at));
+  const auto above = [](double a, double b) { return a > b || (std::isnan(a) && !std::isnan(b)); };
+  while (!queue.empty()) {
+    const double last = column.approximate(store.place(queue.at.back()));
+    if (least ? above(value, last) : above(last, value)) break;
+    queue.at.pop_back();
+  }
+  queue.at.push_back(at);
+}
+
 }  // namespace
 
 void Kept::keep(const Value& v) {
@@ -251,6 +263,10 @@ void enter(AggregateState& state, const Aggregate& one, const Store& store, std:
     case Function::max: {
       if (input_null(one, store, at)) return;
       const auto& column = store.column(static_cast<std::size_t>(one.input.column));
+      if (keeps_rows && column.held() == Held::f64) {
+        enter_double(state.queues[one.slot], column, store, at, one.function == Function::min);
+        return;
+      }
       const auto value = column.get(store.place(at));
       if (!keeps_rows) {
         auto& kept = state.kept[one.slot];
@@ -331,6 +347,11 @@ void result(const AggregateState& state, const Aggregate& one, const Store& stor
       } else if (is_extreme(one.function)) {
         const auto& queue = state.queues[one.slot];
         if (!queue.empty()) {
+          if (to.held == Held::f64) {
+            to.null[row] = 0;
+            to.f64[row] = store.column(static_cast<std::size_t>(one.input.column)).approximate(store.place(queue.at[queue.first]));
+            return;
+          }
           value = store.column(static_cast<std::size_t>(one.input.column)).get(store.place(queue.at[queue.first]));
         }
       } else if (first < end) {

@@ -23,7 +23,50 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& na
 
 bool same_name(std::string_view a, std::string_view b) { return a == b; }
 
+// What stands several times in a SELECT list is computed once a batch.
+class Once final : public Expression {
+ public:
+  explicit Once(std::shared_ptr<Expression> inner) : Expression(inner->type), inner_(std::move(inner)) {}
+  const Column& evaluate(const Batch& in, Arena& arena) override { return inner_->evaluate(in, arena); }
+  void mark_used(std::vector<bool>& used) const override { inner_->mark_used(used); }
+
+ private:
+  std::shared_ptr<Expression> inner_;
+};
+
+class Memo final : public Expression {
+ public:
+  explicit Memo(ExpressionPtr inner) : Expression(inner->type) { args.push_back(std::move(inner)); }
+  const Column& evaluate(const Batch& in, Arena& arena) override {
+    if (in.serial == 0 || in.serial != serial_ || !known_) {
+      known_ = &args[0]->evaluate(in, arena);
+      serial_ = in.serial;
+    }
+    return *known_;
+  }
+
+ private:
+  const Column* known_ = nullptr;
+  std::uint64_t serial_ = 0;
+};
+
+Result<ExpressionPtr> Binder::shared(const ast::Expr& expr) {
+  const auto text = canonical(expr);
+  auto found = known_.find(text);
+  if (found == known_.end()) {
+    auto made = TRY(bind_new(expr));
+    if (made->column() >= 0) return made;
+    found = known_.emplace(text, std::make_shared<Memo>(std::move(made))).first;
+  }
+  return std::make_unique<Once>(found->second);
+}
+
 Result<ExpressionPtr> Binder::bind(const ast::Expr& expr) {
+  const bool worth = (expr.is == ast::Expr::Is::call && expr.name != "ROW" && expr.name != "FIELD") || expr.is == ast::Expr::Is::cast;
+  return worth ? shared(expr) : bind_new(expr);
+}
+
+Result<ExpressionPtr> Binder::bind_new(const ast::Expr& expr) {
   if (computed_) {
     if (const int index = computed_(expr); index >= 0) return make_column(index, scope_[static_cast<std::size_t>(index)].type);
   }

@@ -133,6 +133,9 @@ Result<ExpressionPtr> to_number(ExpressionPtr from, const Type& to) {
       return kernel<double, double>(to, [=](Arena&, double& o, double v) { o = narrow(v); return true; }, std::move(from));
     }
     if (type.kind == Kind::decimal) {
+      if (scale == 0 && kind == Kind::dbl) {
+        return kernel<double, D>(to, [](Arena&, double& o, D v) { o = static_cast<double>(v); return true; }, std::move(from));
+      }
       return kernel<double, D>(to, [=](Arena&, double& o, D v) { o = narrow(to_double(v, scale)); return true; },
                                std::move(from));
     }
@@ -141,11 +144,18 @@ Result<ExpressionPtr> to_number(ExpressionPtr from, const Type& to) {
   }
   if (kind == Kind::decimal) {
     if (type.held() == Held::f64) {
-      return kernel<D, double>(to, [=](Arena&, D& o, double v) { return decimal_of_double(v, p, s, o); }, std::move(from));
+      return kernel<D, double>(to, [=](Arena&, D& o, double v) {
+        if (s == 0 && std::abs(v) < 9007199254740992.0 && v == std::trunc(v)) {
+          o = static_cast<I>(v);
+          return fits(o, p);
+        }
+        return decimal_of_double(v, p, s, o);
+      }, std::move(from));
     }
     if (type.kind == Kind::decimal) {
       return kernel<D, D>(to, [=](Arena&, D& o, D v) { return rescale(v, scale, s, p, o); }, std::move(from));
     }
+    if (s == 0 && p >= 19) return kernel<D, I>(to, [](Arena&, D& o, I v) { o = v; return true; }, std::move(from));
     return kernel<D, I>(to, [=](Arena&, D& o, I v) { return rescale(v, 0, s, p, o); }, std::move(from));
   }
   if (type.held() == Held::f64) {

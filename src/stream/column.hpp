@@ -102,6 +102,7 @@ struct Batch {
   std::size_t rows = 0;
   std::vector<const Column*> columns;
   const RowMeta* meta = nullptr;
+  std::uint64_t serial = 0;  // another for each batch an expression sees; 0: none is told apart
 };
 
 }  // namespace skerry::stream

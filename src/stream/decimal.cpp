@@ -63,7 +63,7 @@ bool signed_result(Uint128 value, bool negative, int precision, Int128& out) {
 
 Int128 power_of_ten(int exponent) { return powers[static_cast<std::size_t>(exponent)]; }
 
-bool fits(Int128 value, int precision) {
+bool fits_narrow(Int128 value, int precision) {
   const auto limit = powers[static_cast<std::size_t>(precision)];
   return value < limit && value > -limit;
 }
@@ -87,7 +87,7 @@ bool rescale(Int128 value, int from_scale, int to_scale, int precision, Int128& 
   return signed_result(quotient, value < 0, precision, out);
 }
 
-bool decimal_multiply(Int128 a, Int128 b, int cut_digits, int precision, Int128& out) {
+bool decimal_multiply_wide(Int128 a, Int128 b, int cut_digits, int precision, Int128& out) {
   if (!__builtin_mul_overflow(a, b, &out)) {
     return cut_digits == 0 ? fits(out, precision) : rescale(out, cut_digits, 0, precision, out);
   }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -114,10 +115,13 @@ class Binder {
   Result<ExpressionPtr> call(const ast::Expr& expr);
   Result<ExpressionPtr> case_of(const ast::Expr& expr);
   Result<ExpressionPtr> in_list(const ast::Expr& expr);
+  Result<ExpressionPtr> shared(const ast::Expr& expr);
+  Result<ExpressionPtr> bind_new(const ast::Expr& expr);
   Result<ExpressionPtr> field_of(ExpressionPtr row, const std::string& name, const ast::Expr& expr);
 
   const Scope& scope_;
   Computed computed_;
+  std::map<std::string, std::shared_ptr<Expression>> known_;  // what stands twice in a list is computed once
 };
 
 bool same_name(std::string_view a, std::string_view b);  // as Flink: with regard to case

@@ -67,6 +67,9 @@ Made round(Args args, const Type&) {
   auto digits = args.size() > 1 ? std::move(args[1]) : make_constant(type_of(Kind::integer), 0);
   const Type type = args[0]->type;
   if (type.held() == Held::f64) {
+    if (args.size() < 2) {
+      return kernel<double, double>(type, [](Arena&, double& o, double x) { o = std::round(x); return true; }, std::move(args[0]));
+    }
     digits = TRY(make_cast(std::move(digits), type_of(Kind::integer)));
     return kernel<double, double, I>(type, [](Arena&, double& o, double x, I n) { o = round_to(x, n); return true; },
                                      std::move(args[0]), std::move(digits));

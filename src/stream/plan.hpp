@@ -49,6 +49,7 @@ class Plan {
   std::vector<TableNode*> tables_;
   std::vector<Sink> sinks_;
   std::map<std::string, std::string> settings_;
+  std::uint64_t serial_ = 0;
 };
 
 }  // namespace skerry::stream

@@ -446,7 +446,9 @@ Result<std::unique_ptr<Plan>> Plan::make(std::string_view sql, const PlanLimits&
 
 void Plan::run(Arena& arena) {
   for (auto& node : nodes_) {
-    if (node->active) node->run(arena);
+    if (!node->active) continue;
+    node->out.serial = ++serial_;  // a table computes its own columns while it runs
+    node->run(arena);
   }
 }
 

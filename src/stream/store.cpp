@@ -85,7 +85,25 @@ void StoredColumn::widen() {
   narrow_ = {};
 }
 
-void StoredColumn::insert(std::size_t at, const Column& from, std::size_t row) { insert(at, value_at(from, row)); }
+void StoredColumn::insert(std::size_t at, const Column& from, std::size_t row) {
+  // Nearly every row goes to the end, is there, and is small.
+  if (at == size_ && !from.null[row] && null_.empty()) {
+    if (held_ == Held::f64) {
+      f64_.push_back(from.f64[row]);
+      ++size_;
+      return;
+    }
+    if (held_ == Held::i64 || held_ == Held::i128) {
+      const Int128 value = held_ == Held::i64 ? from.i64[row] : from.i128[row];
+      if (wide_.empty() && is_narrow(value)) {
+        narrow_.push_back(static_cast<std::int64_t>(value));
+        ++size_;
+        return;
+      }
+    }
+  }
+  insert(at, value_at(from, row));
+}
 
 void StoredColumn::insert(std::size_t at, const Value& v) {
   if (v.null && null_.empty()) null_.assign(size_, 0);
