@@ -72,7 +72,7 @@ std::optional<Refusal> BrokerImpl::check_connect(Peer& peer, const Connect& pack
     }
     if (!record::check_topic(will.topic))
       return Refusal{Reason::topic_name_invalid, "will", "the will's topic is too long or has too many levels"};
-    if (will.topic.starts_with("$skerry/") || !access_.may_publish(client_id, will.topic)) {
+    if (is_internal(will.topic) || !access_.may_publish(client_id, will.topic)) {
       return Refusal{Reason::not_authorized, "will", "this client may not publish to the will's topic"};
     }
   }

@@ -109,7 +109,8 @@ BrokerImpl::Took BrokerImpl::deliver(Entry& entry, const RecordView& record, con
     return Took::skipped;
   }
   std::optional<Position> barrier;
-  if ((record.cls == record::Class::critical || qos == 2) && record.position >= committed_) barrier = record.position;
+  if ((record.cls == record::Class::critical || record.qos == 2) && record.position >= committed_)
+    barrier = record.position;
   if (qos != 0) {
     InFlight flight{record.position, delivery.packet_id, qos,
                     Phase::sent,     delivery.retain,    qos == 2 && is_told(record.topic)};

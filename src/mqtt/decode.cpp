@@ -38,8 +38,8 @@ Decoded<Will> take_will(Reader& in, Version version, std::uint8_t flags) {
     if (!properties) return std::unexpected(properties.error());
     will.properties = *properties;
   }
-  const auto topic = take_text(in);
-  if (!topic) return malformed("utf8", "the will's topic is cut off or not UTF-8");
+  const auto topic = take_name(in);
+  if (!topic) return malformed("utf8", "the will's topic is cut off, not UTF-8 or has control characters");
   if (topic->empty() || has_wildcard(*topic)) {
     return std::unexpected(Refusal{Reason::topic_name_invalid, "topic", "the will's topic is empty or has a wildcard"});
   }
@@ -103,8 +103,8 @@ Decoded<Connect> decode_connect(const Frame& frame) {
     if (!properties) return std::unexpected(properties.error());
     packet.properties = *properties;
   }
-  const auto id = take_text(in);
-  if (!id) return malformed("utf8", "the client id is cut off or not UTF-8");
+  const auto id = take_name(in);
+  if (!id) return malformed("utf8", "the client id is cut off, not UTF-8 or has control characters");
   packet.client_id = *id;
   if (has_will) {
     auto will = take_will(in, packet.version, flags);
@@ -112,8 +112,8 @@ Decoded<Connect> decode_connect(const Frame& frame) {
     packet.will = *will;
   }
   if ((flags & 0x80) != 0) {
-    packet.user = take_text(in);
-    if (!packet.user) return malformed("utf8", "the user name is cut off or not UTF-8");
+    packet.user = take_name(in);
+    if (!packet.user) return malformed("utf8", "the user name is cut off, not UTF-8 or has control characters");
   }
   if ((flags & 0x40) != 0) packet.password = take_binary(in);
   if (!in.ok() || !in.rest().empty()) return malformed("length", "CONNECT is not as long as it says");
@@ -158,6 +158,27 @@ Decoded<Publish> decode_publish(const Frame& frame, Version version) {
   return packet;
 }
 
+namespace {
+
+// Which reason codes each of them may carry (MQTT 5.0 table 2-6).
+bool may_carry(Type type, Reason reason) {
+  if (reason == Reason::success) return true;
+  if (type == Type::pubrel || type == Type::pubcomp) return reason == Reason::packet_id_not_found;
+  switch (reason) {
+    case Reason::no_matching_subscribers:
+    case Reason::unspecified:
+    case Reason::implementation_specific:
+    case Reason::not_authorized:
+    case Reason::topic_name_invalid:
+    case Reason::packet_id_in_use:
+    case Reason::quota_exceeded:
+    case Reason::payload_format_invalid: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
 Decoded<Ack> decode_ack(const Frame& frame, Version version) {
   Reader in(frame.body);
   Ack packet;
@@ -166,6 +187,8 @@ Decoded<Ack> decode_ack(const Frame& frame, Version version) {
   if (packet.packet_id == 0) return protocol("packet_id", "packet identifier 0");
   if (version == Version::v5 && !in.rest().empty()) {
     packet.reason = static_cast<Reason>(in.byte());
+    if (!may_carry(frame.type, packet.reason))
+      return protocol("reason_code", "a reason code that this acknowledgement cannot have");
     if (!in.rest().empty()) {
       const auto properties = take_properties(in, In::ack);
       if (!properties) return std::unexpected(properties.error());
@@ -188,8 +211,8 @@ Decoded<Subscribe> decode_subscribe(const Frame& frame, Version version) {
   }
   if (in.rest().empty()) return protocol("subscribe", "SUBSCRIBE without a topic filter");
   while (!in.rest().empty()) {
-    const auto filter = take_text(in);
-    if (!filter) return malformed("utf8", "a topic filter is cut off or not UTF-8");
+    const auto filter = take_name(in);
+    if (!filter) return malformed("utf8", "a topic filter is cut off, not UTF-8 or has control characters");
     if (filter->empty()) return malformed("topic", "an empty topic filter");
     const auto options = in.byte();
     if (!in.ok()) return malformed("length", "SUBSCRIBE is cut off");
@@ -216,8 +239,8 @@ Decoded<Unsubscribe> decode_unsubscribe(const Frame& frame, Version version) {
   }
   if (in.rest().empty()) return protocol("unsubscribe", "UNSUBSCRIBE without a topic filter");
   while (!in.rest().empty()) {
-    const auto filter = take_text(in);
-    if (!filter) return malformed("utf8", "a topic filter is cut off or not UTF-8");
+    const auto filter = take_name(in);
+    if (!filter) return malformed("utf8", "a topic filter is cut off, not UTF-8 or has control characters");
     if (filter->empty()) return malformed("topic", "an empty topic filter");
     packet.filters.push_back(*filter);
   }

@@ -117,6 +117,10 @@ std::expected<Properties, Refusal> Properties::read(Bytes raw, In where) {
       if (property == Property::topic_alias) return refuse(Reason::topic_alias_invalid, "topic_alias", "topic alias 0");
       return refuse(Reason::protocol_error, "property", "a property must not be 0");
     }
+    if (property == Property::response_topic &&
+        (value.bytes.empty() || as_text(value.bytes).find_first_of("+#") != std::string_view::npos)) {
+      return refuse(Reason::protocol_error, "property", "the response topic is empty or has a wildcard");
+    }
     if (rule.form == Form::byte && value.number > 1) {
       return refuse(Reason::protocol_error, "property", "a property must be 0 or 1");
     }

@@ -61,7 +61,23 @@ void Session::refuse(const Refusal& refusal, Effects& out) {
   out.list.emplace_back(Refused{refusal});
 }
 
-bool Session::take(const Frame& frame, const Now& now, Effects& out) {
+// A CONNECT that cannot be read: the answer is CONNACK, in the version that it seems to speak.
+void Session::refuse_connect(Bytes body, const Refusal& refusal, Effects& out) const {
+  Reader in(body);
+  const auto name = as_text(take_binary(in));
+  const auto level = in.byte();
+  if (!in.ok() || !name.starts_with("MQ")) return;  // not MQTT at all
+  const bool old = level <= static_cast<std::uint8_t>(Version::v311);
+  if (old && refusal.reason != Reason::unsupported_protocol_version) return;  // 3.1.1 has no code for it
+  Connack packet;
+  packet.code = old ? 1 : static_cast<std::uint8_t>(refusal.reason);
+  Buffer properties;
+  put_text(properties, Property::reason_string, refusal.what);
+  packet.properties = properties;
+  encode(out.send, old ? Version::v311 : Version::v5, packet);
+}
+
+void Session::take(const Frame& frame, const Now& now, Effects& out) {
   std::optional<Refusal> refusal;
   const auto decoded = [&](auto packet, auto effect) {
     if (!packet)
@@ -95,8 +111,9 @@ bool Session::take(const Frame& frame, const Now& now, Effects& out) {
       default: refusal = Refusal{Reason::protocol_error, "direction", "a packet that only a server may send"};
     }
   }
-  if (refusal) refuse(*refusal, out);
-  return !refusal;
+  if (!refusal) return;
+  if (state_ == nullptr && frame.type == Type::connect) refuse_connect(frame.body, *refusal, out);
+  refuse(*refusal, out);
 }
 
 void Session::on_committed(Position committed_end, Buffer& send) {
@@ -148,7 +165,7 @@ void Session::write(const Pending& pending, Buffer& send) {
       break;
     default: break;
   }
-  encode_ack(send, version_, pending.type, pending.packet_id, pending.reason, pending.text);
+  encode_ack(send, version_, pending.type, pending.packet_id, pending.reason, problem_information_ ? pending.text : "");
 }
 
 void Session::await(Type then, std::uint16_t packet_id, Position position) {
@@ -186,6 +203,9 @@ void Session::connected(const Connect& connect, State& state, const Connack& pac
     window_max_ = static_cast<std::uint16_t>(
         std::min<std::uint32_t>(window_max_, properties->number(Property::receive_maximum, 0xffff)));
     client_packet_max_ = properties->number(Property::maximum_packet_size, limits::remaining_length_max);
+    // A reason in words must not make a packet larger than the client takes.
+    problem_information_ =
+        client_packet_max_ >= 1024 && properties->number(Property::request_problem_information, 1) != 0;
   }
   Buffer bytes;
   encode(bytes, version_, packet);
@@ -224,7 +244,8 @@ void Session::resend_release(std::uint16_t packet_id, Buffer& send) const {
 }
 
 void Session::disconnect(Reason reason, std::string_view text, Buffer& send) const {
-  if (version_ == Version::v5) encode_disconnect(send, version_, reason, text);
+  if (version_ == Version::v5)
+    encode_disconnect(send, version_, reason, client_packet_max_ >= 1024 ? text : std::string_view{});
 }
 
 }  // namespace skerry::mqtt

@@ -126,14 +126,15 @@ class Session {
     Reason reason = Reason::success;
   };
 
-  bool take(const Frame& frame, const Now& now, Effects& out);
+  void take(const Frame& frame, const Now& now, Effects& out);
   void refuse(const Refusal& refusal, Effects& out);
+  void refuse_connect(Bytes body, const Refusal& refusal, Effects& out) const;
   std::optional<Refusal> take_publish(const Frame& frame, const Now& now, Effects& out);
   std::optional<Refusal> read_properties(Publish& packet, record::Record& record, const Now& now, Effects& out);
   std::optional<Refusal> check_topic(std::string_view topic);
   std::optional<Refusal> take_ack(const Frame& frame, Effects& out);
-  void on_pubrec(const Ack& ack, Effects& out);
-  void on_pubcomp(const Ack& ack, Effects& out);
+  std::optional<Refusal> on_pubrec(const Ack& ack, Effects& out);
+  std::optional<Refusal> on_pubcomp(const Ack& ack, Effects& out);
   void append_event(Buffer payload, Effects& out, Type then = Type::puback, std::uint16_t packet_id = 0);
   void append_delivery(const InFlight& entry, std::string_view state, Effects& out);
   void push(const Pending& pending, Buffer& send);
@@ -148,6 +149,7 @@ class Session {
   std::uint16_t keep_alive_s_ = 0;
   std::uint16_t window_max_ = 0;
   std::uint32_t client_packet_max_ = limits::remaining_length_max;
+  bool problem_information_ = true;  // MQTT 5.0 section 3.1.2.11.7
   bool refused_ = false;
   bool partial_done_ = false;
   Buffer partial_;             // the front of a packet that has not come whole
@@ -164,6 +166,7 @@ class Session {
 
 // Payload and topic of a delivery record (kind delivery): what became of a command at one session.
 std::string delivery_payload(std::string_view state, std::string_view client_id, std::uint16_t packet_id);
-bool is_told(std::string_view topic);  // commands/#
+bool is_told(std::string_view topic);      // commands/#
+bool is_internal(std::string_view topic);  // not for clients to publish to
 
 }  // namespace skerry::mqtt

@@ -6,6 +6,10 @@
 
 namespace skerry::mqtt {
 
+bool is_internal(std::string_view topic) {
+  return topic.starts_with("$skerry/") || topic.starts_with("$SYS/") || topic.starts_with("$share/");
+}
+
 bool is_told(std::string_view topic) { return topic.starts_with("commands/"); }
 
 std::string delivery_payload(std::string_view state, std::string_view client_id, std::uint16_t packet_id) {
@@ -35,12 +39,15 @@ std::optional<Refusal> Session::check_topic(std::string_view topic) {
   }
   if (topic.find('\0') != std::string_view::npos)
     return Refusal{Reason::malformed_packet, "utf8", "the topic contains a NUL"};
-  if (!record::is_utf8(topic)) return Refusal{Reason::malformed_packet, "utf8", "the topic is not UTF-8"};
+  if (!record::is_utf8(topic) || !is_name(topic)) {
+    return Refusal{Reason::malformed_packet, "utf8", "the topic is not UTF-8 or has control characters"};
+  }
   if (!record::check_topic(topic)) {
     return Refusal{Reason::topic_name_invalid, "topic_limit", "the topic has more than 1024 bytes or 128 levels"};
   }
-  if (topic.starts_with("$skerry/")) {
-    return Refusal{Reason::not_authorized, "internal_topic", "topics below $skerry/ are the gateway's own"};
+  if (is_internal(topic)) {
+    return Refusal{Reason::not_authorized, "internal_topic",
+                   "topics below $skerry/, $SYS/ and $share/ are not for clients to publish to"};
   }
   topic_ = topic;
   class_ = rules_.of(topic);
@@ -67,9 +74,6 @@ std::optional<Refusal> Session::read_properties(Publish& packet, record::Record&
     } else {
       packet.topic = out.strings.emplace_back(aliases_[alias - 1]);
     }
-  }
-  if (read->text(Property::response_topic).find_first_of("+#") != std::string_view::npos) {
-    return Refusal{Reason::protocol_error, "wildcard", "the response topic contains a wildcard"};
   }
   if (read->number(Property::payload_format) == 1 && !record::is_utf8(as_text(packet.payload))) {
     return Refusal{Reason::payload_format_invalid, "utf8", "the payload is said to be UTF-8 and is not"};
@@ -166,17 +170,23 @@ void Session::append_delivery(const InFlight& entry, std::string_view state, Eff
   out.list.emplace_back(append);
 }
 
-void Session::on_pubrec(const Ack& ack, Effects& out) {
+namespace {
+Refusal mismatch(const char* what) { return {Reason::protocol_error, "acknowledgement", what}; }
+}  // namespace
+
+std::optional<Refusal> Session::on_pubrec(const Ack& ack, Effects& out) {
   auto* const entry = state_->window.find(ack.packet_id);
-  if (entry == nullptr || entry->qos != 2 || entry->phase == Phase::held) {
+  if (entry == nullptr) {
+    if (is_error(ack.reason)) return {};  // it is done with that message, and so are we
     out.list.emplace_back(Answer{Type::pubrel, ack.packet_id, Reason::packet_id_not_found, ""});
-    return;
+    return {};
   }
+  if (entry->qos != 2 || entry->phase == Phase::held) return mismatch("a PUBREC for what was not sent with QoS 2");
   if (is_error(ack.reason)) {  // the client will not have it: no PUBREL (MQTT 5.0 section 4.3.3)
     if (entry->told) append_delivery(*entry, "lost", out);
     if (state_->outlives()) append_event(event_packet(Event::completed, ack.packet_id), out);
     state_->window.finish(*entry);
-    return;
+    return {};
   }
   const bool again = entry->phase == Phase::received;
   entry->phase = Phase::received;
@@ -187,14 +197,17 @@ void Session::on_pubrec(const Ack& ack, Effects& out) {
   } else {
     out.list.emplace_back(Answer{Type::pubrel, ack.packet_id, Reason::success, ""});
   }
+  return {};
 }
 
-void Session::on_pubcomp(const Ack& ack, Effects& out) {
+std::optional<Refusal> Session::on_pubcomp(const Ack& ack, Effects& out) {
   auto* const entry = state_->window.find(ack.packet_id);
-  if (entry == nullptr || entry->qos != 2 || entry->phase != Phase::received) return;
+  if (entry == nullptr) return {};
+  if (entry->qos != 2 || entry->phase != Phase::received) return mismatch("a PUBCOMP before PUBREL was sent");
   if (entry->told) append_delivery(*entry, "delivered", out);
   if (state_->outlives()) append_event(event_packet(Event::completed, ack.packet_id), out);
   state_->window.finish(*entry);
+  return {};
 }
 
 std::optional<Refusal> Session::take_ack(const Frame& frame, Effects& out) {
@@ -203,11 +216,13 @@ std::optional<Refusal> Session::take_ack(const Frame& frame, Effects& out) {
   switch (frame.type) {
     case Type::puback: {
       auto* const entry = state_->window.find(ack->packet_id);
-      if (entry != nullptr && entry->qos == 1 && entry->phase == Phase::sent) state_->window.finish(*entry);
+      if (entry == nullptr) break;
+      if (entry->qos != 1 || entry->phase != Phase::sent) return mismatch("a PUBACK for what was not sent with QoS 1");
+      state_->window.finish(*entry);
       break;
     }
-    case Type::pubrec: on_pubrec(*ack, out); break;
-    case Type::pubcomp: on_pubcomp(*ack, out); break;
+    case Type::pubrec: return on_pubrec(*ack, out);
+    case Type::pubcomp: return on_pubcomp(*ack, out);
     default: {  // PUBREL
       const bool known = state_->inbound.erase(ack->packet_id);
       if (known && state_->outlives()) {

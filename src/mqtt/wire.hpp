@@ -20,6 +20,21 @@ inline std::optional<std::string_view> take_text(Reader& in) {
   return text;
 }
 
+// The same for names (topics, filters, client ids, user names), which control characters may not stand in: the standard
+// lets us refuse them, and they only ever hide something.
+inline bool is_name(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c < 0x20 || c == 0x7f) return false;
+    if (c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) return false;  // U+0080..9F
+  }
+  return true;
+}
+inline std::optional<std::string_view> take_name(Reader& in) {
+  const auto text = take_text(in);
+  return text && is_name(*text) ? text : std::nullopt;
+}
+
 // At most four bytes, and not longer than needed.
 inline bool take_length(Reader& in, std::uint32_t& value) {
   value = 0;

@@ -5,7 +5,7 @@
 //   a > publish t/x hello qos=1 id=7 retain dup expiry=5 alias=3
 //   a > subscribe id=1 t/# qos=1 sub=9 nolocal rap rh=2
 //   a > unsubscribe id=2 t/# · puback 7 · pubrec 7 · pubrel 7 · pubcomp 7 · ping · disconnect [reason] [expiry=N]
-//   a > hex 30 05 00 01 61 68 69
+//   a > hex [v5] 30 05 00 01 61 68 69
 //   a > cut                      the connection breaks
 //   a < connack ok [present]     what must come, in this order;  a < nothing;  a < closed
 //   commit · wait 5s · crash · restart · option NAME=VALUE (before the first packet)

@@ -224,7 +224,8 @@ std::string Conversation::packet_out(Side& s, const std::vector<std::string>& w)
   } else if (verb == "disconnect") {
     encode_disconnect(bytes, s.version, static_cast<Reason>(w.size() > 1 ? std::stoul(w[1], nullptr, 16) : 0));
   } else if (verb == "hex") {
-    for (std::size_t i = 1; i < w.size(); ++i) {
+    if (has(w, "v5")) s.version = Version::v5;
+    for (std::size_t i = 1 + (has(w, "v5") ? 1 : 0); i < w.size(); ++i) {
       append_byte(bytes, static_cast<std::uint8_t>(std::stoul(w[i], nullptr, 16)));
     }
   } else if (verb == "cut") {
