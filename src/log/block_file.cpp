@@ -132,14 +132,14 @@ Result<Chunk> BlockFile::read(std::size_t chunk) const {
   Offset offset;
   Wall time{};
   for (std::uint64_t i = 0; i < count; ++i) {
-    auto view = TRY(record::decode(reader));
+    auto& view = records.emplace_back();
+    if (!record::decode_into(reader, view)) return damaged("a chunk holds bytes that are no record", path_);
     position = position + positions.varint();
     offset = {offset.value + offsets.varint()};
     time += std::chrono::microseconds{unzigzag(times.varint())};
     view.position = position;
     view.offset = offset;
     view.appended_at = time;
-    records.push_back(view);
   }
   if (!positions.ok() || !offsets.ok() || !times.ok() || !reader.rest().empty() || position != entry.last) {
     return damaged("a chunk is not what the index says", path_);

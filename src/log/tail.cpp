@@ -134,16 +134,24 @@ Result<Chunk> decode_spans(const Spans& spans, Position from, const ReadOptions&
     while (!reader.rest().empty() && (bytes < options.bytes_max || records.empty())) {
       const auto before = reader.rest().size();
       const auto since = std::chrono::microseconds{static_cast<std::int64_t>(reader.varint())};
-      auto view = TRY(record::decode(reader));
-      view.position = position;
+      const auto at = position;
+      position = position + 1;
+      const bool wanted = at >= from && !reader.rest().empty() &&
+                          (options.classes & record::mask(record::class_at(reader.rest()))) != 0;
+      if (!wanted) {
+        const auto cls = record::skip(reader);
+        if (!cls) return fail(Code::damaged, "bytes in memory that are no record");
+        ++offsets[static_cast<std::size_t>(*cls)];
+        if (at >= from) next = position;
+        continue;
+      }
+      auto& view = records.emplace_back();
+      if (!record::decode_into(reader, view)) return fail(Code::damaged, "bytes in memory that are no record");
+      view.position = at;
       view.offset = Offset{offsets[static_cast<std::size_t>(view.cls)]++};
       view.appended_at = span.base + since;
-      position = position + 1;
-      if (view.position < from) continue;
       next = position;
-      if ((options.classes & record::mask(view.cls)) == 0) continue;
       bytes += before - reader.rest().size();
-      records.push_back(view);
     }
   }
   if (spans.spans.size() == 1) return Chunk(spans.spans.front().slab, std::move(records), next);

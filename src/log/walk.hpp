@@ -65,7 +65,8 @@ Result<> for_each_record(const BatchHeader& header, Bytes body, Use use) {
   Mark next = header.first;
   for (auto left = header.count(); left > 0; --left) {
     const auto since = std::chrono::microseconds{static_cast<std::int64_t>(reader.varint())};
-    auto view = TRY(record::decode(reader));
+    RecordView view;
+    if (!record::decode_into(reader, view)) return fail(Code::damaged, "a batch with bytes that are no record");
     auto& offset = next.offsets[static_cast<std::size_t>(view.cls)];
     view.position = next.position;
     view.offset = Offset{offset++};

@@ -50,24 +50,50 @@ void encode(Buffer& to, const Record& r) {
   if (!r.properties.empty()) append_counted(to, r.properties);
 }
 
-Result<RecordView> decode(Reader& from) {
-  RecordView r;
+bool decode_into(Reader& from, RecordView& r) {
   const auto head = from.byte();
   const auto flags = from.byte();
   r.cls = static_cast<Class>(head & 3);
   r.kind = static_cast<Kind>((head >> 2) & 7);
   r.qos = (head >> 5) & 3;
   r.retain = (head & 0x80) != 0;
-  if ((flags & ~known_flags) != 0) return fail(Code::unsupported, "a record with fields that this program does not know");
   r.topic = as_text(from.counted());
   r.payload = from.counted();
-  if ((flags & has_packet_id) != 0) r.packet_id = from.le<std::uint16_t>();
-  if ((flags & has_origin) != 0) r.origin = as_text(from.counted());
-  if ((flags & has_expiry) != 0) r.expires_at = Wall{std::chrono::microseconds{from.le<std::int64_t>()}};
-  if ((flags & has_cause) != 0) r.cause = Position{from.varint()};
-  if ((flags & has_properties) != 0) r.properties = from.counted();
-  if (!from.ok() || r.kind > Kind::gap || r.qos > 2) return fail(Code::damaged, "bytes that are no record");
-  return r;
+  if (flags != 0) {
+    if ((flags & ~known_flags) != 0) return false;
+    if ((flags & has_packet_id) != 0) r.packet_id = from.le<std::uint16_t>();
+    if ((flags & has_origin) != 0) r.origin = as_text(from.counted());
+    if ((flags & has_expiry) != 0) r.expires_at = Wall{std::chrono::microseconds{from.le<std::int64_t>()}};
+    if ((flags & has_cause) != 0) r.cause = Position{from.varint()};
+    if ((flags & has_properties) != 0) r.properties = from.counted();
+  }
+  return from.ok() && r.kind <= Kind::gap && r.qos <= 2;
+}
+
+std::optional<Class> skip(Reader& from) {
+  const auto head = from.byte();
+  const auto flags = from.byte();
+  from.counted();
+  from.counted();
+  if (flags != 0) {
+    if ((flags & ~known_flags) != 0) return {};
+    if ((flags & has_packet_id) != 0) from.le<std::uint16_t>();
+    if ((flags & has_origin) != 0) from.counted();
+    if ((flags & has_expiry) != 0) from.le<std::int64_t>();
+    if ((flags & has_cause) != 0) from.varint();
+    if ((flags & has_properties) != 0) from.counted();
+  }
+  if (!from.ok()) return {};
+  return static_cast<Class>(head & 3);
+}
+
+Result<RecordView> decode(Reader& from) {
+  RecordView r;
+  const auto whole = from.rest();
+  if (decode_into(from, r)) return r;
+  const bool newer = whole.size() > 1 && (std::to_integer<unsigned>(whole[1]) & ~known_flags) != 0;
+  if (newer) return fail(Code::unsupported, "a record with fields that this program does not know");
+  return fail(Code::damaged, "bytes that are no record");
 }
 
 }  // namespace skerry::record

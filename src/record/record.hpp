@@ -76,6 +76,13 @@ struct RecordView : Record {
 void encode(Buffer& to, const Record& record);
 // Reads one record off `from`; a view into its bytes. Code::damaged when they are no record.
 Result<RecordView> decode(Reader& from);
+// The same into `to`, for those who read millions: false when the bytes are no record that this program knows, `from`
+// is then no longer of use. Position, offset and time stay as they are.
+bool decode_into(Reader& from, RecordView& to);
+// Moves `from` past a record whose class alone matters; nothing when the bytes are no record.
+std::optional<Class> skip(Reader& from);
+// The class of the record at the front of bytes that hold one.
+inline Class class_at(Bytes record) { return static_cast<Class>(std::to_integer<unsigned>(record[0]) & 3U); }
 
 // ---- topics (MQTT 5.0 section 4.7) ----
 inline constexpr std::size_t topic_bytes_max = 1024;   // of UTF-8; MQTT allows 65,535

@@ -202,5 +202,26 @@ TEST(StableId, EveryPartCounts) {
   EXPECT_EQ(id.find_first_not_of("0123456789abcdefghjkmnpqrstvwxyz"), std::string::npos);
 }
 
+TEST(Record, SkippingEndsWhereDecodingEnds) {
+  Buffer bytes;
+  encode(bytes, {.cls = Class::low, .topic = "a", .payload = as_bytes("x")});
+  encode(bytes, {.cls = Class::critical, .qos = 2, .packet_id = 7, .topic = "commands/d", .payload = as_bytes("{}"),
+                 .origin = "d", .expires_at = Wall{std::chrono::seconds{5}}, .cause = Position{300}, .properties = as_bytes("p")});
+  Reader reading(bytes);
+  Reader skipping(bytes);
+  for (const auto cls : {Class::low, Class::critical}) {
+    EXPECT_EQ(class_at(skipping.rest()), cls);
+    RecordView view;
+    ASSERT_TRUE(decode_into(reading, view));
+    EXPECT_EQ(skip(skipping), cls);
+    EXPECT_EQ(view.cls, cls);
+    EXPECT_EQ(reading.rest().size(), skipping.rest().size());
+  }
+  for (std::size_t cut = 1; cut < 8; ++cut) {
+    Reader torn(Bytes(bytes).last(bytes.size() - 8).first(bytes.size() - 8 - cut));
+    EXPECT_FALSE(skip(torn)) << cut;
+  }
+}
+
 }  // namespace
 }  // namespace skerry::record
