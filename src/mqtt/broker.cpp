@@ -290,9 +290,9 @@ void BrokerImpl::on_commit() {
   flush_deferred();
   flush_waiting();
   release_held();
-  for (const auto& [id, peer] : peers_) {
-    if (!peer->entry || peer->entry->live || !peer->ready) continue;
-    want_pump(*peer->entry);
+  for (const auto id : std::exchange(pumps_after_commit_, {})) {
+    const auto found = peers_.find(id);
+    if (found != peers_.end() && found->second->entry != nullptr) want_pump(*found->second->entry);
   }
   unstall_all();
   if (snapshot_ && snapshot_->first <= committed_) {

@@ -259,7 +259,10 @@ bool BrokerImpl::pump_retained(Entry& entry) {
 
 void BrokerImpl::pump(Entry& entry) {
   if (!entry.peer->ready || entry.live) return;
-  if (entry.pump_after && *entry.pump_after >= committed_) return;  // on_commit() comes back
+  if (entry.pump_after && *entry.pump_after >= committed_) {
+    pumps_after_commit_.push_back(entry.peer->id);
+    return;
+  }
   entry.pump_after.reset();
   release_held();           // they come before what is read here
   const auto again = [&] {  // in a later turn: what was sent leaves at the end of this one
@@ -271,7 +274,10 @@ void BrokerImpl::pump(Entry& entry) {
   };
   const auto blocked = [&] {
     // A full window opens with an acknowledgement. A full socket says when it has drained; bytes of this turn do not.
-    if (entry.peer->session.room() && deferred_.empty()) again();
+    if (!deferred_.empty())
+      pumps_after_commit_.push_back(entry.peer->id);
+    else if (entry.peer->session.room())
+      again();
   };
   if (!pump_retained(entry)) return blocked();
   if (entry.next < log_.begin()) {

@@ -238,7 +238,8 @@ class BrokerImpl final : public Broker {
   std::deque<Held> held_;
   std::vector<std::uint64_t> waiting_;  // peers whose answers wait for a commit
   std::vector<std::uint64_t> stalled_;
-  std::vector<Entry*> pumps_;  // sessions that may have room again
+  std::vector<Entry*> pumps_;                      // sessions that may have room again
+  std::vector<std::uint64_t> pumps_after_commit_;  // peers whose sessions wait for a commit before they read on
   std::deque<OwnRecord> deferred_;
   std::map<std::pair<std::string, std::uint64_t>, std::uint16_t> unfinished_;  // replay: deliveries told `sent`
 
