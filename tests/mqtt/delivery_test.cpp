@@ -46,7 +46,9 @@ class Crowd {
       default:
         for (int i = 0; i < 8; ++i) publish();
     }
-    rig_.run(std::chrono::milliseconds{1 + rig_.world.chance().below(60)});
+    // Often too short for an answer to arrive: then the next trouble comes in the middle.
+    const std::uint64_t span = rig_.world.chance().one_in(2) ? 2'500 : 60'000;
+    rig_.run(std::chrono::microseconds{1 + rig_.world.chance().below(span)});
   }
 
   void settle() {
