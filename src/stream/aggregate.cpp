@@ -93,8 +93,10 @@ void add_exact(std::uint64_t* words, Int128 value, bool minus) {
 }
 
 void add_double(std::uint64_t* words, double value, bool minus, bool squares) {
-  if (minus) --words[0];
-  else ++words[0];
+  if (minus)
+    --words[0];
+  else
+    ++words[0];
   if (!std::isfinite(value)) {
     // 21 bits each count NaN, +Infinity and -Infinity.
     const std::uint64_t unit = std::uint64_t{1} << (std::isnan(value) ? 0 : value > 0 ? 21 : 42);
@@ -174,8 +176,10 @@ void exact_result(const Aggregate& one, const std::uint64_t* words, Column& to, 
   }
   const int scale = one.input.type.scale;
   bool ok = !overflow && fits(sum, 38);
-  if (ok && one.function == Function::sum) ok = rescale(sum, scale, one.type.scale, one.type.precision, to.i128[row]);
-  else if (ok) ok = decimal_divide(sum, count, one.type.scale - scale, one.type.precision, to.i128[row]);
+  if (ok && one.function == Function::sum)
+    ok = rescale(sum, scale, one.type.scale, one.type.precision, to.i128[row]);
+  else if (ok)
+    ok = decimal_divide(sum, count, one.type.scale - scale, one.type.precision, to.i128[row]);
   to.null[row] = !ok;
 }
 
@@ -248,8 +252,10 @@ void start(AggregateState& state, const std::vector<Aggregate>& all, bool keeps_
     }
   }
   state.words.assign(words, 0);
-  if (keeps_rows) state.queues.resize(slots);
-  else state.kept.resize(slots);
+  if (keeps_rows)
+    state.queues.resize(slots);
+  else
+    state.kept.resize(slots);
 }
 
 void enter(AggregateState& state, const Aggregate& one, const Store& store, std::uint64_t at, bool keeps_rows) {
@@ -349,7 +355,8 @@ void result(const AggregateState& state, const Aggregate& one, const Store& stor
         if (!queue.empty()) {
           if (to.held == Held::f64) {
             to.null[row] = 0;
-            to.f64[row] = store.column(static_cast<std::size_t>(one.input.column)).approximate(store.place(queue.at[queue.first]));
+            to.f64[row] = store.column(static_cast<std::size_t>(one.input.column))
+                              .approximate(store.place(queue.at[queue.first]));
             return;
           }
           value = store.column(static_cast<std::size_t>(one.input.column)).get(store.place(queue.at[queue.first]));
@@ -364,15 +371,19 @@ void result(const AggregateState& state, const Aggregate& one, const Store& stor
     case Function::lag: {
       Value value;
       const auto back = static_cast<std::uint64_t>(one.offset) + 1;
-      if (end - first >= back) value = store.column(static_cast<std::size_t>(one.input.column)).get(store.place(end - back));
-      else if (one.fallback >= 0) value = store.column(static_cast<std::size_t>(one.fallback)).get(store.place(end - 1));
+      if (end - first >= back)
+        value = store.column(static_cast<std::size_t>(one.input.column)).get(store.place(end - back));
+      else if (one.fallback >= 0)
+        value = store.column(static_cast<std::size_t>(one.fallback)).get(store.place(end - 1));
       put_value(to, row, value, arena);
       return;
     }
     default: break;
   }
-  if (!is_variance(one.function) && is_exact(one.input.type)) exact_result(one, words, to, row);
-  else double_result(one, words, to, row);
+  if (!is_variance(one.function) && is_exact(one.input.type))
+    exact_result(one, words, to, row);
+  else
+    double_result(one, words, to, row);
 }
 
 void save(Buffer& to, const AggregateState& state, const std::vector<Aggregate>& all, bool keeps_rows) {

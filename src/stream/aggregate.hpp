@@ -14,7 +14,20 @@
 namespace skerry::stream {
 
 enum class Function : std::uint8_t {
-  count_all, count, sum, avg, min, max, stddev_pop, stddev_samp, var_pop, var_samp, first_value, last_value, lag, row_number
+  count_all,
+  count,
+  sum,
+  avg,
+  min,
+  max,
+  stddev_pop,
+  stddev_samp,
+  var_pop,
+  var_samp,
+  first_value,
+  last_value,
+  lag,
+  row_number
 };
 
 // What an aggregate reads of a row: a stored column, or the product of two.
@@ -27,11 +40,11 @@ struct Input {
 struct Aggregate {
   Function function = Function::count_all;
   Input input;
-  Type type;                 // of the result
-  std::int64_t offset = 1;   // LAG
-  int fallback = -1;         // LAG's default: a stored column
-  std::size_t word = 0;      // where its words begin
-  std::size_t slot = 0;      // min, max: its queue; for a window without a lower end, and first_value: its kept value
+  Type type;                // of the result
+  std::int64_t offset = 1;  // LAG
+  int fallback = -1;        // LAG's default: a stored column
+  std::size_t word = 0;     // where its words begin
+  std::size_t slot = 0;     // min, max: its queue; for a window without a lower end, and first_value: its kept value
 
   std::size_t words() const;
 };

@@ -8,12 +8,21 @@ namespace skerry::stream {
 namespace {
 
 Result<Function> function_of(const ast::Expr& call) {
-  static const std::map<std::string, Function> names = {
-      {"SUM", Function::sum}, {"AVG", Function::avg}, {"MIN", Function::min}, {"MAX", Function::max},
-      {"STDDEV_POP", Function::stddev_pop}, {"STDDEV_SAMP", Function::stddev_samp}, {"STDDEV", Function::stddev_samp},
-      {"VAR_POP", Function::var_pop}, {"VAR_SAMP", Function::var_samp}, {"VARIANCE", Function::var_samp},
-      {"FIRST_VALUE", Function::first_value}, {"LAST_VALUE", Function::last_value}, {"LAG", Function::lag},
-      {"ROW_NUMBER", Function::row_number}, {"COUNT", Function::count}};
+  static const std::map<std::string, Function> names = {{"SUM", Function::sum},
+                                                        {"AVG", Function::avg},
+                                                        {"MIN", Function::min},
+                                                        {"MAX", Function::max},
+                                                        {"STDDEV_POP", Function::stddev_pop},
+                                                        {"STDDEV_SAMP", Function::stddev_samp},
+                                                        {"STDDEV", Function::stddev_samp},
+                                                        {"VAR_POP", Function::var_pop},
+                                                        {"VAR_SAMP", Function::var_samp},
+                                                        {"VARIANCE", Function::var_samp},
+                                                        {"FIRST_VALUE", Function::first_value},
+                                                        {"LAST_VALUE", Function::last_value},
+                                                        {"LAG", Function::lag},
+                                                        {"ROW_NUMBER", Function::row_number},
+                                                        {"COUNT", Function::count}};
   const auto found = names.find(call.name);
   if (found == names.end()) {
     return fail(Code::unsupported, call.name + " cannot stand before OVER", call.place.text());
@@ -81,19 +90,24 @@ Result<> AggregateBuilder::add(const ast::Expr& call) {
   Aggregate one;
   one.function = TRY(function_of(call));
   const auto place = call.place.text();
-  if (call.distinct) return fail(Code::unsupported, call.name + "(DISTINCT ...) is not supported by this engine", place);
+  if (call.distinct)
+    return fail(Code::unsupported, call.name + "(DISTINCT ...) is not supported by this engine", place);
   const bool none = one.function == Function::count_all || one.function == Function::row_number;
   const std::size_t most = one.function == Function::lag ? 3 : 1;
   const std::size_t count = one.function == Function::count_all ? 0 : call.args.size();
   if (none ? count != 0 : (count < 1 || count > most)) {
-    return fail(Code::invalid, call.name + ": expected " + (none ? "no" : std::to_string(most)) + " argument, found " +
-                                   std::to_string(count), place);
+    return fail(
+        Code::invalid,
+        call.name + ": expected " + (none ? "no" : std::to_string(most)) + " argument, found " + std::to_string(count),
+        place);
   }
   if (!none) one.input = TRY(input_of(*call.args[0]));
   if (needs_number(one.function) && !one.input.type.is_numeric()) {
-    return fail(Code::invalid, call.name + " needs a number, found " + one.input.type.text(), call.args[0]->place.text());
+    return fail(Code::invalid, call.name + " needs a number, found " + one.input.type.text(),
+                call.args[0]->place.text());
   }
-  if (one.input.factor >= 0 && one.function != Function::sum && one.function != Function::avg && one.function != Function::count) {
+  if (one.input.factor >= 0 && one.function != Function::sum && one.function != Function::avg &&
+      one.function != Function::count) {
     const int column = TRY(store(*call.args[0]));
     one.input = Input{column, -1, stored[static_cast<std::size_t>(column)]->type};
   }

@@ -49,7 +49,7 @@ struct Expr {
   std::int64_t value = 0;          // literal: BOOLEAN, intervals, times
   bool distinct = false;           // COUNT(DISTINCT x)
   bool try_cast = false;
-  bool has_operand = false;        // CASE x WHEN
+  bool has_operand = false;  // CASE x WHEN
   std::unique_ptr<Window> over;
 };
 
@@ -96,8 +96,8 @@ struct Column {
   Place place;
   std::string name;
   Type type;
-  ExprPtr computed;                    // x AS expr
-  std::optional<std::string> metadata; // METADATA [FROM 'key']
+  ExprPtr computed;                     // x AS expr
+  std::optional<std::string> metadata;  // METADATA [FROM 'key']
 };
 
 struct Watermark {
@@ -119,9 +119,9 @@ struct Statement {
   Is is = Is::select;
   Place place;
   Table table;
-  std::string name;                        // view, insert's table, set's key
-  std::string value;                       // set
-  std::vector<std::string> columns;        // of a view or an insert; may be empty
+  std::string name;                  // view, insert's table, set's key
+  std::string value;                 // set
+  std::vector<std::string> columns;  // of a view or an insert; may be empty
   bool if_not_exists = false;
   QueryPtr query;
 };

@@ -62,13 +62,15 @@ Result<ExpressionPtr> Binder::shared(const ast::Expr& expr) {
 }
 
 Result<ExpressionPtr> Binder::bind(const ast::Expr& expr) {
-  const bool worth = (expr.is == ast::Expr::Is::call && expr.name != "ROW" && expr.name != "FIELD") || expr.is == ast::Expr::Is::cast;
+  const bool worth =
+      (expr.is == ast::Expr::Is::call && expr.name != "ROW" && expr.name != "FIELD") || expr.is == ast::Expr::Is::cast;
   return worth ? shared(expr) : bind_new(expr);
 }
 
 Result<ExpressionPtr> Binder::bind_new(const ast::Expr& expr) {
   if (computed_) {
-    if (const int index = computed_(expr); index >= 0) return make_column(index, scope_[static_cast<std::size_t>(index)].type);
+    if (const int index = computed_(expr); index >= 0)
+      return make_column(index, scope_[static_cast<std::size_t>(index)].type);
   }
   switch (expr.is) {
     case ast::Expr::Is::literal: {
@@ -98,8 +100,10 @@ Result<ExpressionPtr> Binder::column(const ast::Expr& expr) {
   const auto find = [&](std::string_view qualifier, const std::string& name) -> Result<int> {
     int found = -1;
     for (std::size_t i = 0; i < scope_.size(); ++i) {
-      if (!same_name(scope_[i].name, name) || (!qualifier.empty() && !same_name(scope_[i].qualifier, qualifier))) continue;
-      if (found >= 0) return fail(Code::invalid, "the column " + name + " stands twice in this query", expr.place.text());
+      if (!same_name(scope_[i].name, name) || (!qualifier.empty() && !same_name(scope_[i].qualifier, qualifier)))
+        continue;
+      if (found >= 0)
+        return fail(Code::invalid, "the column " + name + " stands twice in this query", expr.place.text());
       found = static_cast<int>(i);
     }
     return found;
@@ -179,7 +183,8 @@ Result<ExpressionPtr> Binder::call(const ast::Expr& expr) {
   if (name == "AND" || name == "OR" || name == "NOT" || name == "IS TRUE" || name == "IS FALSE") {
     for (std::size_t i = 0; i < args.size(); ++i) {
       if (args[i]->type.kind != Kind::boolean && args[i]->type.kind != Kind::null) {
-        return fail(Code::invalid, name + " needs conditions, found " + args[i]->type.text(), expr.args[i]->place.text());
+        return fail(Code::invalid, name + " needs conditions, found " + args[i]->type.text(),
+                    expr.args[i]->place.text());
       }
     }
     if (name == "NOT") return make_not(std::move(args[0]));

@@ -49,127 +49,209 @@ I integer_of(Kind kind, double v) {
 
 ExpressionPtr to_text(ExpressionPtr from) {
   const Type type = from->type;
-  const auto done = [](Arena& arena, T& o, std::string& text) { o = arena.keep(text); return true; };
+  const auto done = [](Arena& arena, T& o, std::string& text) {
+    o = arena.keep(text);
+    return true;
+  };
   switch (type.held()) {
     case Held::f64:
-      return kernel<T, double>(type_of(Kind::string), [done](Arena& arena, T& o, double v) {
-        std::string text;
-        append_java_double(text, v);
-        return done(arena, o, text);
-      }, std::move(from));
+      return kernel<T, double>(
+          type_of(Kind::string),
+          [done](Arena& arena, T& o, double v) {
+            std::string text;
+            append_java_double(text, v);
+            return done(arena, o, text);
+          },
+          std::move(from));
     case Held::i128:
-      return kernel<T, D>(type_of(Kind::string), [done, scale = type.scale](Arena& arena, T& o, D v) {
-        std::string text;
-        append_decimal(text, v, scale);
-        return done(arena, o, text);
-      }, std::move(from));
+      return kernel<T, D>(
+          type_of(Kind::string),
+          [done, scale = type.scale](Arena& arena, T& o, D v) {
+            std::string text;
+            append_decimal(text, v, scale);
+            return done(arena, o, text);
+          },
+          std::move(from));
     default:
-      return kernel<T, I>(type_of(Kind::string), [done, type](Arena& arena, T& o, I v) {
-        std::string text;
-        if (type.kind == Kind::boolean) text = v ? "TRUE" : "FALSE";
-        else if (type.is_time()) append_sql_time(text, type, v);
-        else text = std::to_string(v);
-        return done(arena, o, text);
-      }, std::move(from));
+      return kernel<T, I>(
+          type_of(Kind::string),
+          [done, type](Arena& arena, T& o, I v) {
+            std::string text;
+            if (type.kind == Kind::boolean)
+              text = v ? "TRUE" : "FALSE";
+            else if (type.is_time())
+              append_sql_time(text, type, v);
+            else
+              text = std::to_string(v);
+            return done(arena, o, text);
+          },
+          std::move(from));
   }
 }
 
 Result<ExpressionPtr> from_text(ExpressionPtr from, const Type& to) {
   switch (to.kind) {
     case Kind::boolean:
-      return kernel<I, T>(to, [](Arena&, I& o, T v) {
-        const auto word = to_upper(trimmed(v));
-        o = word == "TRUE" || word == "T" || word == "YES" || word == "Y" || word == "1";
-        return o || word == "FALSE" || word == "F" || word == "NO" || word == "N" || word == "0";
-      }, std::move(from));
+      return kernel<I, T>(
+          to,
+          [](Arena&, I& o, T v) {
+            const auto word = to_upper(trimmed(v));
+            o = word == "TRUE" || word == "T" || word == "YES" || word == "Y" || word == "1";
+            return o || word == "FALSE" || word == "F" || word == "NO" || word == "N" || word == "0";
+          },
+          std::move(from));
     case Kind::tinyint:
     case Kind::smallint:
     case Kind::integer:
     case Kind::bigint:
-      return kernel<I, T>(to, [kind = to.kind](Arena&, I& o, T v) {
-        v = trimmed(v);
-        if (v.starts_with('+')) v.remove_prefix(1);
-        const auto done = std::from_chars(v.data(), v.data() + v.size(), o);
-        if (done.ec != std::errc{}) return false;
-        T rest(done.ptr, static_cast<std::size_t>(v.data() + v.size() - done.ptr));
-        if (rest.starts_with('.') && rest.find_first_not_of("0123456789", 1) == T::npos) rest = {};  // '5.9' is 5
-        return rest.empty() && wrap(kind, o) == o;
-      }, std::move(from));
+      return kernel<I, T>(
+          to,
+          [kind = to.kind](Arena&, I& o, T v) {
+            v = trimmed(v);
+            if (v.starts_with('+')) v.remove_prefix(1);
+            const auto done = std::from_chars(v.data(), v.data() + v.size(), o);
+            if (done.ec != std::errc{}) return false;
+            T rest(done.ptr, static_cast<std::size_t>(v.data() + v.size() - done.ptr));
+            if (rest.starts_with('.') && rest.find_first_not_of("0123456789", 1) == T::npos) rest = {};  // '5.9' is 5
+            return rest.empty() && wrap(kind, o) == o;
+          },
+          std::move(from));
     case Kind::real:
     case Kind::dbl:
-      return kernel<double, T>(to, [](Arena&, double& o, T v) {
-        v = trimmed(v);
-        if (v.starts_with('+')) v.remove_prefix(1);
-        const auto done = std::from_chars(v.data(), v.data() + v.size(), o);
-        return done.ec == std::errc{} && done.ptr == v.data() + v.size();
-      }, std::move(from));
+      return kernel<double, T>(
+          to,
+          [](Arena&, double& o, T v) {
+            v = trimmed(v);
+            if (v.starts_with('+')) v.remove_prefix(1);
+            const auto done = std::from_chars(v.data(), v.data() + v.size(), o);
+            return done.ec == std::errc{} && done.ptr == v.data() + v.size();
+          },
+          std::move(from));
     case Kind::decimal:
-      return kernel<D, T>(to, [p = to.precision, s = to.scale](Arena&, D& o, T v) {
-        return decimal_of_text(trimmed(v), p, s, o);
-      }, std::move(from));
+      return kernel<D, T>(
+          to, [p = to.precision, s = to.scale](Arena&, D& o, T v) { return decimal_of_text(trimmed(v), p, s, o); },
+          std::move(from));
     case Kind::date:
     case Kind::timestamp:
     case Kind::timestamp_ltz:
-      return kernel<I, T>(to, [is_date = to.kind == Kind::date](Arena&, I& o, T v) {
-        const auto time = parse_time(trimmed(v));
-        if (!time) return false;
-        o = time->time_since_epoch().count();
-        if (is_date) o = std::chrono::floor<std::chrono::days>(*time).time_since_epoch().count();
-        return true;
-      }, std::move(from));
+      return kernel<I, T>(
+          to,
+          [is_date = to.kind == Kind::date](Arena&, I& o, T v) {
+            const auto time = parse_time(trimmed(v));
+            if (!time) return false;
+            o = time->time_since_epoch().count();
+            if (is_date) o = std::chrono::floor<std::chrono::days>(*time).time_since_epoch().count();
+            return true;
+          },
+          std::move(from));
     default: return fail(Code::invalid, "a text cannot become " + to.text());
   }
 }
 
-Result<ExpressionPtr> to_number(ExpressionPtr from, const Type& to) {
+ExpressionPtr to_approximate(ExpressionPtr from, const Type& to) {
   const Type type = from->type;
-  const auto kind = to.kind;
-  const int p = to.precision;
-  const int s = to.scale;
-  const int scale = type.scale;
-  if (to.is_approximate()) {
-    const auto narrow = [kind](double v) { return kind == Kind::real ? static_cast<double>(static_cast<float>(v)) : v; };
-    if (type.held() == Held::f64) {
-      return kernel<double, double>(to, [=](Arena&, double& o, double v) { o = narrow(v); return true; }, std::move(from));
-    }
-    if (type.kind == Kind::decimal) {
-      if (scale == 0 && kind == Kind::dbl) {
-        return kernel<double, D>(to, [](Arena&, double& o, D v) { o = static_cast<double>(v); return true; }, std::move(from));
-      }
-      return kernel<double, D>(to, [=](Arena&, double& o, D v) { o = narrow(to_double(v, scale)); return true; },
-                               std::move(from));
-    }
-    return kernel<double, I>(to, [=](Arena&, double& o, I v) { o = narrow(static_cast<double>(v)); return true; },
-                             std::move(from));
-  }
-  if (kind == Kind::decimal) {
-    if (type.held() == Held::f64) {
-      return kernel<D, double>(to, [=](Arena&, D& o, double v) {
-        if (s == 0 && std::abs(v) < 9007199254740992.0 && v == std::trunc(v)) {
-          o = static_cast<I>(v);
-          return fits(o, p);
-        }
-        return decimal_of_double(v, p, s, o);
-      }, std::move(from));
-    }
-    if (type.kind == Kind::decimal) {
-      return kernel<D, D>(to, [=](Arena&, D& o, D v) { return rescale(v, scale, s, p, o); }, std::move(from));
-    }
-    if (s == 0 && p >= 19) return kernel<D, I>(to, [](Arena&, D& o, I v) { o = v; return true; }, std::move(from));
-    return kernel<D, I>(to, [=](Arena&, D& o, I v) { return rescale(v, 0, s, p, o); }, std::move(from));
-  }
+  const bool single = to.kind == Kind::real;
+  const auto narrow = [single](double v) { return single ? static_cast<double>(static_cast<float>(v)) : v; };
   if (type.held() == Held::f64) {
-    return kernel<I, double>(to, [=](Arena&, I& o, double v) { o = integer_of(kind, v); return true; }, std::move(from));
+    return kernel<double, double>(
+        to,
+        [=](Arena&, double& o, double v) {
+          o = narrow(v);
+          return true;
+        },
+        std::move(from));
+  }
+  if (type.kind == Kind::decimal && type.scale == 0) {
+    return kernel<double, D>(
+        to,
+        [=](Arena&, double& o, D v) {
+          o = narrow(static_cast<double>(v));
+          return true;
+        },
+        std::move(from));
   }
   if (type.kind == Kind::decimal) {
-    return kernel<I, D>(to, [=](Arena&, I& o, D v) {
-      const D whole = v / power_of_ten(scale);
-      if (whole < INT64_MIN || whole > INT64_MAX) return false;
-      o = static_cast<I>(whole);
-      return wrap(kind, o) == o;
-    }, std::move(from));
+    return kernel<double, D>(
+        to,
+        [=, scale = type.scale](Arena&, double& o, D v) {
+          o = narrow(to_double(v, scale));
+          return true;
+        },
+        std::move(from));
   }
-  return kernel<I, I>(to, [=](Arena&, I& o, I v) { o = wrap(kind, v); return true; }, std::move(from));
+  return kernel<double, I>(
+      to,
+      [=](Arena&, double& o, I v) {
+        o = narrow(static_cast<double>(v));
+        return true;
+      },
+      std::move(from));
+}
+
+ExpressionPtr to_decimal(ExpressionPtr from, const Type& to) {
+  const Type type = from->type;
+  const int p = to.precision;
+  const int s = to.scale;
+  if (type.held() == Held::f64) {
+    return kernel<D, double>(
+        to,
+        [=](Arena&, D& o, double v) {
+          if (s == 0 && std::abs(v) < 9007199254740992.0 && v == std::trunc(v)) {
+            o = static_cast<I>(v);
+            return fits(o, p);
+          }
+          return decimal_of_double(v, p, s, o);
+        },
+        std::move(from));
+  }
+  if (type.kind == Kind::decimal) {
+    return kernel<D, D>(
+        to, [=, scale = type.scale](Arena&, D& o, D v) { return rescale(v, scale, s, p, o); }, std::move(from));
+  }
+  if (s == 0 && p >= 19)
+    return kernel<D, I>(
+        to,
+        [](Arena&, D& o, I v) {
+          o = v;
+          return true;
+        },
+        std::move(from));
+  return kernel<D, I>(
+      to, [=](Arena&, D& o, I v) { return rescale(v, 0, s, p, o); }, std::move(from));
+}
+
+ExpressionPtr to_number(ExpressionPtr from, const Type& to) {
+  const Type type = from->type;
+  const auto kind = to.kind;
+  if (to.is_approximate()) return to_approximate(std::move(from), to);
+  if (kind == Kind::decimal) return to_decimal(std::move(from), to);
+  if (type.held() == Held::f64) {
+    return kernel<I, double>(
+        to,
+        [=](Arena&, I& o, double v) {
+          o = integer_of(kind, v);
+          return true;
+        },
+        std::move(from));
+  }
+  if (type.kind == Kind::decimal) {
+    return kernel<I, D>(
+        to,
+        [=, unit = power_of_ten(type.scale)](Arena&, I& o, D v) {
+          const D whole = v / unit;
+          if (whole < INT64_MIN || whole > INT64_MAX) return false;
+          o = static_cast<I>(whole);
+          return wrap(kind, o) == o;
+        },
+        std::move(from));
+  }
+  return kernel<I, I>(
+      to,
+      [=](Arena&, I& o, I v) {
+        o = wrap(kind, v);
+        return true;
+      },
+      std::move(from));
 }
 
 Result<ExpressionPtr> row_to_row(ExpressionPtr from, const Type& to) {
@@ -192,7 +274,8 @@ Result<ExpressionPtr> row_to_row(ExpressionPtr from, const Type& to) {
   }
   auto made = std::make_unique<Shared>(to);
   for (std::size_t i = 0; i < to.fields.size(); ++i) {
-    made->casts.push_back(TRY(make_cast(make_column(static_cast<int>(i), from->type.fields[i].type), to.fields[i].type)));
+    made->casts.push_back(
+        TRY(make_cast(make_column(static_cast<int>(i), from->type.fields[i].type), to.fields[i].type)));
   }
   made->args.push_back(std::move(from));
   return made;
@@ -212,8 +295,14 @@ bool same_type(const Type& a, const Type& b) {
 }  // namespace
 
 void append_java_double(std::string& to, double value) {
-  if (std::isnan(value)) { to += "NaN"; return; }
-  if (std::isinf(value)) { to += value < 0 ? "-Infinity" : "Infinity"; return; }
+  if (std::isnan(value)) {
+    to += "NaN";
+    return;
+  }
+  if (std::isinf(value)) {
+    to += value < 0 ? "-Infinity" : "Infinity";
+    return;
+  }
   const double size = std::abs(value);
   char text[400];
   if (value == 0 || (size >= 1e-3 && size < 1e7)) {
@@ -240,10 +329,14 @@ void append_sql_time(std::string& to, const Type& type, std::int64_t value) {
   const EventTime time{std::chrono::milliseconds{type.kind == Kind::date ? value * day_ms : value}};
   const auto at = to.size();
   append_sql(to, time);
-  if (type.kind == Kind::date) to.resize(at + 10);
-  else if (type.precision == 0) to.resize(at + 19);
-  else if (type.precision < 3) to.resize(at + 20 + static_cast<std::size_t>(type.precision));
-  else to.append(static_cast<std::size_t>(type.precision - 3), '0');
+  if (type.kind == Kind::date)
+    to.resize(at + 10);
+  else if (type.precision == 0)
+    to.resize(at + 19);
+  else if (type.precision < 3)
+    to.resize(at + 20 + static_cast<std::size_t>(type.precision));
+  else
+    to.append(static_cast<std::size_t>(type.precision - 3), '0');
 }
 
 Result<ExpressionPtr> make_cast(ExpressionPtr from, const Type& to) {
@@ -255,22 +348,37 @@ Result<ExpressionPtr> make_cast(ExpressionPtr from, const Type& to) {
   if (type.kind == Kind::string) return from_text(std::move(from), to);
   if (type.is_numeric() && to.is_numeric()) return to_number(std::move(from), to);
   if (type.kind == Kind::boolean && to.is_numeric()) {
-    auto number = kernel<I, I>(type_of(Kind::integer), [](Arena&, I& o, I v) { o = v; return true; }, std::move(from));
+    auto number = kernel<I, I>(
+        type_of(Kind::integer),
+        [](Arena&, I& o, I v) {
+          o = v;
+          return true;
+        },
+        std::move(from));
     return make_cast(std::move(number), to);
   }
   if (type.is_integer() && to.kind == Kind::boolean) {
-    return kernel<I, I>(to, [](Arena&, I& o, I v) { o = v != 0; return true; }, std::move(from));
+    return kernel<I, I>(
+        to,
+        [](Arena&, I& o, I v) {
+          o = v != 0;
+          return true;
+        },
+        std::move(from));
   }
   if (type.is_time() && to.is_time()) {
     const bool from_date = type.kind == Kind::date;
     const bool to_date = to.kind == Kind::date;
     const I unit = to.precision >= 3 ? 1 : (to.precision == 2 ? 10 : to.precision == 1 ? 100 : 1000);
-    return kernel<I, I>(to, [=](Arena&, I& o, I v) {
-      const auto down = [](I x, I by) { return x >= 0 ? x / by : -((-x + by - 1) / by); };
-      const I ms = from_date ? v * day_ms : v;
-      o = to_date ? down(ms, day_ms) : down(ms, unit) * unit;
-      return true;
-    }, std::move(from));
+    return kernel<I, I>(
+        to,
+        [=](Arena&, I& o, I v) {
+          const auto down = [](I x, I by) { return x >= 0 ? x / by : -((-x + by - 1) / by); };
+          const I ms = from_date ? v * day_ms : v;
+          o = to_date ? down(ms, day_ms) : down(ms, unit) * unit;
+          return true;
+        },
+        std::move(from));
   }
   return fail(Code::invalid, type.text() + " cannot become " + to.text());
 }

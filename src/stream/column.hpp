@@ -54,15 +54,19 @@ struct Column {
   std::vector<double> f64;
   std::vector<Int128> i128;
   std::vector<std::string_view> text;
-  std::vector<const Column*> kids;            // ROW: a NULL row has only NULL fields
+  std::vector<const Column*> kids;             // ROW: a NULL row has only NULL fields
   std::vector<std::unique_ptr<Column>> owned;  // kids that belong to this column
 
   template <typename T>
   auto& data() {
-    if constexpr (std::is_same_v<T, std::int64_t>) return i64;
-    else if constexpr (std::is_same_v<T, double>) return f64;
-    else if constexpr (std::is_same_v<T, Int128>) return i128;
-    else return text;
+    if constexpr (std::is_same_v<T, std::int64_t>)
+      return i64;
+    else if constexpr (std::is_same_v<T, double>)
+      return f64;
+    else if constexpr (std::is_same_v<T, Int128>)
+      return i128;
+    else
+      return text;
   }
   template <typename T>
   const auto& data() const {
@@ -71,13 +75,17 @@ struct Column {
   // Room for `rows` values of what it holds; the buffers never shrink.
   void grow(std::size_t rows) {
     if (null.size() < rows) null.resize(rows);
-    const auto at_least = [rows](auto& v) { if (v.size() < rows) v.resize(rows); };
+    const auto at_least = [rows](auto& v) {
+      if (v.size() < rows) v.resize(rows);
+    };
     switch (held) {
       case Held::i64: at_least(i64); break;
       case Held::f64: at_least(f64); break;
       case Held::i128: at_least(i128); break;
       case Held::text: at_least(text); break;
-      case Held::row: for (auto& kid : owned) kid->grow(rows); break;
+      case Held::row:
+        for (auto& kid : owned) kid->grow(rows);
+        break;
     }
   }
 };
@@ -90,10 +98,10 @@ void set_null(Column& to, std::size_t at);
 
 // What goes with each row besides its columns.
 struct RowMeta {
-  std::uint32_t record = 0;   // of the micro-batch: the cause
-  bool ahead = false;         // its time is ahead of the clock: evicts nothing
-  std::int64_t watermark = 0; // of its source before this row, ms; rows at or before it are late
-  std::int64_t now = 0;       // when its cause was appended, ms
+  std::uint32_t record = 0;    // of the micro-batch: the cause
+  bool ahead = false;          // its time is ahead of the clock: evicts nothing
+  std::int64_t watermark = 0;  // of its source before this row, ms; rows at or before it are late
+  std::int64_t now = 0;        // when its cause was appended, ms
 };
 
 inline constexpr std::int64_t no_watermark = INT64_MIN;

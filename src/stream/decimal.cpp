@@ -108,7 +108,8 @@ bool decimal_divide(Int128 a, Int128 b, int add_digits, int precision, Int128& o
   }
   if (add_digits < 0) return false;
   Uint128 quotient = 0;
-  return divide_rounded(numerator, magnitude(b), quotient) && signed_result(quotient, (a < 0) != (b < 0), precision, out);
+  return divide_rounded(numerator, magnitude(b), quotient) &&
+         signed_result(quotient, (a < 0) != (b < 0), precision, out);
 }
 
 double to_double(Int128 value, int scale) {
@@ -116,7 +117,7 @@ double to_double(Int128 value, int scale) {
   const bool small = magnitude(value) < (Uint128{1} << 53);
   if (scale == 0) return static_cast<double>(value);
   if (small && scale <= 22) {
-    static constexpr double exact[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+    static constexpr double exact[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                        1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     return static_cast<double>(value) / exact[scale];
   }
@@ -149,7 +150,10 @@ bool decimal_of_text(std::string_view text, int precision, int scale, Int128& ou
   std::size_t i = 0;
   for (; i < text.size(); ++i) {
     const char c = text[i];
-    if (c == '.' && !point) { point = true; continue; }
+    if (c == '.' && !point) {
+      point = true;
+      continue;
+    }
     if (c < '0' || c > '9') break;
     any = true;
     if (cut || value >= static_cast<Uint128>(powers[37])) {
@@ -170,7 +174,8 @@ bool decimal_of_text(std::string_view text, int precision, int scale, Int128& ou
     int exponent = 0;
     const auto done = std::from_chars(text.data() + i, text.data() + text.size(), exponent);
     if (done.ec != std::errc{} || done.ptr != text.data() + text.size()) return false;
-    if (exponent > 1000 || exponent < -1000) return value == 0 ? (out = 0, true) : (exponent < 0 ? (out = 0, true) : false);
+    if (exponent > 1000 || exponent < -1000)
+      return value == 0 ? (out = 0, true) : (exponent < 0 ? (out = 0, true) : false);
     decimals -= exponent;
   }
   return rescale(negative ? -static_cast<Int128>(value) : static_cast<Int128>(value), decimals, scale, precision, out);
@@ -199,7 +204,8 @@ void append_decimal(std::string& to, Int128 value, int scale) {
 }
 
 void append_double(std::string& to, double value) {
-  // Six decimals or fewer, fifteen digits or fewer: whatever reads back the same is the shortest, and integers are fast.
+  // Six decimals or fewer, fifteen digits or fewer: whatever reads back the same is the shortest, and integers are
+  // fast.
   const double scaled = value * 1e6;
   if (std::abs(scaled) < 1e15) {
     const double whole = std::nearbyint(scaled);

@@ -56,15 +56,15 @@ class EngineImpl final : public Engine {
   std::vector<std::unique_ptr<Live>> live_;
   std::vector<std::unique_ptr<Group>> groups_;
   std::atomic<std::uint64_t> position_{0};
-  Position next_{};             // where to read on, once what waits has been appended
-  Position outputs_end_{};      // one past the newest result appended: a checkpoint must not be older on disk than it
-  Position replay_end_{};       // the log's end at open: what is read before is not measured
+  Position next_{};         // where to read on, once what waits has been appended
+  Position outputs_end_{};  // one past the newest result appended: a checkpoint must not be older on disk than it
+  Position replay_end_{};   // the log's end at open: what is read before is not measured
   Position saved_{};
   std::optional<log::Checkpoint> waiting_;  // taken, its position not yet committed
   Position waiting_for_{};
   Arena arena_;
   std::vector<Ref> refs_;
-  std::string bytes_;           // topics and payloads of outputs_
+  std::string bytes_;            // topics and payloads of outputs_
   std::vector<Output> outputs_;  // made, not yet appended
   std::size_t appended_ = 0;     // of outputs_
   metrics::Histogram* decision_ = nullptr;
@@ -76,11 +76,13 @@ Result<> EngineImpl::start(std::vector<PipelineText> texts) {
   for (const auto& text : texts) {
     live_.push_back(TRY(make_live(text, deps_)));
     for (std::size_t i = 0; i + 1 < live_.size(); ++i) {
-      if (live_[i]->name == live_.back()->name) return fail(Code::exists, "two pipelines have this name", "pipeline " + text.name);
+      if (live_[i]->name == live_.back()->name)
+        return fail(Code::exists, "two pipelines have this name", "pipeline " + text.name);
     }
   }
   TRY(check_circles(live_));
-  decision_ = &deps_.metrics.histogram("skerry_decision_seconds", "From a reading in the log to the alert or command it caused in the log.");
+  decision_ = &deps_.metrics.histogram("skerry_decision_seconds",
+                                       "From a reading in the log to the alert or command it caused in the log.");
   next_ = deps_.log.begin();
   bool changed = true;
   if (auto found = TRY(log::load(deps_.files, path_, state_format, deps_.log))) {
@@ -94,7 +96,8 @@ Result<> EngineImpl::start(std::vector<PipelineText> texts) {
   position_.store(next_.value, std::memory_order_release);
   saved_ = next_;
   // A new text starts at the end of the log as it is now, and must do so again after a crash.
-  if (changed && next_ <= deps_.log.committed_end()) TRY(log::save(deps_.files, path_, state_format, next_, state(), deps_.log));
+  if (changed && next_ <= deps_.log.committed_end())
+    TRY(log::save(deps_.files, path_, state_format, next_, state(), deps_.log));
   return {};
 }
 
@@ -117,13 +120,15 @@ Result<bool> EngineImpl::restore(const log::Checkpoint& from) {
       known[k] = true;
     }
   }
-  if (!reader.ok()) return fail(Code::damaged, "the checkpoint ends too early; remove it to rebuild the state from the log", path_);
+  if (!reader.ok())
+    return fail(Code::damaged, "the checkpoint ends too early; remove it to rebuild the state from the log", path_);
   bool changed = false;
   for (std::size_t k = 0; k < live_.size(); ++k) {
     if (known[k]) continue;
     changed = true;
     live_[k]->start = deps_.log.end();
-    logger::info("stream", "a new or changed pipeline begins with fresh state", {{"pipeline", live_[k]->name}, {"version", live_[k]->version}});
+    logger::info("stream", "a new or changed pipeline begins with fresh state",
+                 {{"pipeline", live_[k]->name}, {"version", live_[k]->version}});
   }
   return changed;
 }
@@ -135,7 +140,8 @@ Result<> EngineImpl::find_standing() {
     for (const auto& view : chunk.records()) {
       if (!view.cause || !view.origin.starts_with("pipeline:")) continue;
       for (auto& one : live_) {
-        if (view.origin == one->origin && (!one->done_through || *one->done_through < *view.cause)) one->done_through = view.cause;
+        if (view.origin == one->origin && (!one->done_through || *one->done_through < *view.cause))
+          one->done_through = view.cause;
       }
     }
     if (chunk.empty()) return {};
@@ -155,7 +161,8 @@ void EngineImpl::make_groups() {
         groups_.push_back(std::make_unique<Group>());
         group = std::prev(groups_.end());
         (*group)->filter = filter;
-        (*group)->malformed = &deps_.metrics.counter("skerry_stream_malformed_total", "Payloads that are no JSON object.", {{"topic", filter}});
+        (*group)->malformed = &deps_.metrics.counter("skerry_stream_malformed_total",
+                                                     "Payloads that are no JSON object.", {{"topic", filter}});
       }
       (*group)->pipelines.push_back(p);
       (*group)->rows.attach(*live_[p]->plan->tables()[t], true);
@@ -190,7 +197,8 @@ void EngineImpl::take_record(const record::RecordView& view, std::uint32_t index
     RowMeta meta;
     meta.record = index;
     meta.now = to_event(view.appended_at).time_since_epoch().count();
-    JsonRows::Context context{view.topic, record::device_of(view.topic), view.payload, meta.now, static_cast<std::int64_t>(view.position.value)};
+    JsonRows::Context context{view.topic, record::device_of(view.topic), view.payload, meta.now,
+                              static_cast<std::int64_t>(view.position.value)};
     std::uint64_t wrong = 0;
     const bool row = group->rows.add(context, meta, arena_, wrong);
     if (!row) group->malformed->add();
@@ -225,7 +233,10 @@ void EngineImpl::run_slice(std::span<const record::RecordView> records) {
     for (const auto& node : one.plan->nodes()) {
       if (const auto late = node->take_late()) {
         one.late.fetch_add(late, std::memory_order_relaxed);
-        deps_.metrics.counter("skerry_stream_late_total", "Rows dropped because they were older than the watermark.", {{"pipeline", one.name}, {"table", node->table}}).add(late);
+        deps_.metrics
+            .counter("skerry_stream_late_total", "Rows dropped because they were older than the watermark.",
+                     {{"pipeline", one.name}, {"table", node->table}})
+            .add(late);
       }
       if (const auto dropped = node->take_dropped()) one.dropped_total->add(dropped);
     }
@@ -235,7 +246,8 @@ void EngineImpl::run_slice(std::span<const record::RecordView> records) {
   });
   for (std::size_t from = 0; from < refs_.size();) {
     auto end = from;
-    while (end < refs_.size() && refs_[end].record == refs_[from].record && refs_[end].pipeline == refs_[from].pipeline) ++end;
+    while (end < refs_.size() && refs_[end].record == refs_[from].record && refs_[end].pipeline == refs_[from].pipeline)
+      ++end;
     write_cause(std::span(refs_).subspan(from, end - from), records[refs_[from].record]);
     from = end;
   }
@@ -259,7 +271,8 @@ void EngineImpl::write_cause(std::span<const Ref> refs, const record::RecordView
   for (std::size_t i = 0; i < refs.size(); ++i) write_row(refs[i], cause, ids[i], alert);
 }
 
-void EngineImpl::write_row(const Ref& ref, const record::RecordView& cause, std::string_view id, std::string_view alert_id) {
+void EngineImpl::write_row(const Ref& ref, const record::RecordView& cause, std::string_view id,
+                           std::string_view alert_id) {
   auto& one = *live_[ref.pipeline];
   const auto& form = one.sinks[ref.sink];
   const auto& batch = one.plan->sinks()[ref.sink].rows->out;
@@ -291,7 +304,12 @@ void EngineImpl::write_row(const Ref& ref, const record::RecordView& cause, std:
     bytes_ += '"';
   }
   if (form.payload == Payload::alert) {
-    bytes_.append(",\"rule\":\"").append(one.name).append("@").append(one.version).append("\",\"data\":").append(as_text(cause.payload));
+    bytes_.append(",\"rule\":\"")
+        .append(one.name)
+        .append("@")
+        .append(one.version)
+        .append("\",\"data\":")
+        .append(as_text(cause.payload));
   } else if (form.payload == Payload::command) {
     bytes_ += ",\"not_after\":\"";
     append_rfc3339(bytes_, to_event(*to.expires_at));
@@ -303,7 +321,8 @@ void EngineImpl::write_row(const Ref& ref, const record::RecordView& cause, std:
   outputs_.push_back(std::move(to));
 }
 
-// Appends what waits: one append() for all of it, unless it is more than a log takes at once; a cause's are never parted.
+// Appends what waits: one append() for all of it, unless it is more than a log takes at once; a cause's are never
+// parted.
 Result<> EngineImpl::flush() {
   while (appended_ < outputs_.size()) {
     std::vector<record::Record> records;
@@ -378,14 +397,16 @@ Result<> EngineImpl::checkpoint() {
 std::vector<PipelineInfo> EngineImpl::pipelines() const {
   std::vector<PipelineInfo> to;
   for (const auto& one : live_) {
-    to.push_back({one->name, one->version, one->text, one->rows_in.load(), one->rows_out.load(), one->late.load(), one->errors.load()});
+    to.push_back({one->name, one->version, one->text, one->rows_in.load(), one->rows_out.load(), one->late.load(),
+                  one->errors.load()});
   }
   return to;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> Engine::open(Deps deps, std::string_view state_dir, std::vector<PipelineText> pipelines) {
+Result<std::unique_ptr<Engine>> Engine::open(Deps deps, std::string_view state_dir,
+                                             std::vector<PipelineText> pipelines) {
   TRY(deps.files.make_dirs(state_dir));
   auto made = std::make_unique<EngineImpl>(std::move(deps), join_path(state_dir, "stream.checkpoint"));
   TRY(made->start(std::move(pipelines)));

@@ -1,8 +1,8 @@
 // Expressions ready to run: typed, names resolved to columns. evaluate() works on a whole batch; each keeps its result.
 //
 // One thread at a time. What evaluate() gives is valid until the next call of the same expression or the end of the
-// micro-batch (texts lie in its arena). NULL follows SQL's three-valued logic. What Flink would stop a job for (division
-// of an integer by zero, a CAST that fails) is NULL here.
+// micro-batch (texts lie in its arena). NULL follows SQL's three-valued logic. What Flink would stop a job for
+// (division of an integer by zero, a CAST that fails) is NULL here.
 #pragma once
 
 #include <functional>
@@ -26,8 +26,8 @@ class Expression {
   virtual void mark_used(std::vector<bool>& used) const {
     for (const auto& arg : args) arg->mark_used(used);
   }
-  virtual int column() const { return -1; }  // of an expression that is only a column
-  virtual bool constant(std::int64_t&) const { return false; }          // of an integer literal
+  virtual int column() const { return -1; }                              // of an expression that is only a column
+  virtual bool constant(std::int64_t&) const { return false; }           // of an integer literal
   virtual bool constant_text(std::string_view&) const { return false; }  // of a text literal
 
   Type type;
@@ -80,7 +80,8 @@ ExpressionPtr make_field(ExpressionPtr row, std::size_t field);
 Result<ExpressionPtr> make_cast(ExpressionPtr from, const Type& to);
 Result<ExpressionPtr> make_arithmetic(char op, ExpressionPtr a, ExpressionPtr b);
 Result<ExpressionPtr> make_comparison(std::string_view op, ExpressionPtr a, ExpressionPtr b);
-Result<ExpressionPtr> make_case(std::vector<ExpressionPtr> whens, std::vector<ExpressionPtr> thens, ExpressionPtr other);
+Result<ExpressionPtr> make_case(std::vector<ExpressionPtr> whens, std::vector<ExpressionPtr> thens,
+                                ExpressionPtr other);
 ExpressionPtr make_logic(bool conjunction, ExpressionPtr a, ExpressionPtr b);
 ExpressionPtr make_not(ExpressionPtr a);
 ExpressionPtr make_is_null(ExpressionPtr a);

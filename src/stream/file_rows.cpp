@@ -13,8 +13,10 @@ Result<FileRows> FileRows::open(TableNode& table, std::string_view text, std::st
   if (to.text_.starts_with("\xef\xbb\xbf")) to.text_.remove_prefix(3);
   const auto first = to.text_.find_first_not_of(" \r\n\t");
   to.is_json_ = first != std::string_view::npos && to.text_[first] == '{';
-  if (to.is_json_) to.json_.attach(table, false);
-  else TRY(to.read_header(path));
+  if (to.is_json_)
+    to.json_.attach(table, false);
+  else
+    TRY(to.read_header(path));
   return to;
 }
 
@@ -24,8 +26,10 @@ bool FileRows::next_line(std::string_view& line) {
   bool quoted = false;
   std::size_t end = 0;
   for (; end < text_.size(); ++end) {
-    if (text_[end] == '"' && !is_json_) quoted = !quoted;
-    else if (text_[end] == '\n' && !quoted) break;
+    if (text_[end] == '"' && !is_json_)
+      quoted = !quoted;
+    else if (text_[end] == '\n' && !quoted)
+      break;
   }
   line = text_.substr(0, end);
   text_.remove_prefix(std::min(end + 1, text_.size()));
@@ -74,7 +78,8 @@ Result<> FileRows::read_header(std::string_view path) {
     int column = -1;
     for (std::size_t i = 0; i < table_->scope.size(); ++i) {
       const auto& own = table_->scope[i].name;
-      if ((own == name || own == fields_[column_of_field_.size()]) && !table_->is_computed[i]) column = static_cast<int>(i);
+      if ((own == name || own == fields_[column_of_field_.size()]) && !table_->is_computed[i])
+        column = static_cast<int>(i);
     }
     any |= column >= 0;
     column_of_field_.push_back(column);
@@ -82,7 +87,8 @@ Result<> FileRows::read_header(std::string_view path) {
   if (any) return {};
   std::string names;
   for (const auto& one : table_->scope) names += (names.empty() ? "" : ", ") + one.name;
-  return fail(Code::invalid, "the header names none of the columns of " + table_->table + " (" + names + ")", std::string(path) + ", line 1");
+  return fail(Code::invalid, "the header names none of the columns of " + table_->table + " (" + names + ")",
+              std::string(path) + ", line 1");
 }
 
 // Where a file does not say when a reading came in: when it happened.
@@ -127,11 +133,14 @@ bool FileRows::add(std::uint32_t record, Arena& arena) {
         auto& to = table_->column(static_cast<std::size_t>(column));
         const auto field = fields_[i];
         if (static_cast<int>(i) == time_ms_field_ && to.held == Held::i64 &&
-            std::from_chars(field.data(), field.data() + field.size(), to.i64[row]).ptr == field.data() + field.size() && !field.empty()) {
+            std::from_chars(field.data(), field.data() + field.size(), to.i64[row]).ptr ==
+                field.data() + field.size() &&
+            !field.empty()) {
           to.null[row] = 0;
           continue;
         }
-        wrong += !put_text(table_->column(static_cast<std::size_t>(column)), row, table_->scope[static_cast<std::size_t>(column)].type, fields_[i], arena);
+        wrong += !put_text(table_->column(static_cast<std::size_t>(column)), row,
+                           table_->scope[static_cast<std::size_t>(column)].type, fields_[i], arena);
       }
     }
     const auto row = table_->rows() - 1;

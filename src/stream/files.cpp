@@ -1,9 +1,9 @@
 // Files into a plan and its rows out.
 #include "stream/files.hpp"
 
+#include <zlib.h>
 #include <algorithm>
 #include <ostream>
-#include <zlib.h>
 
 #include "stream/file_rows.hpp"
 #include "stream/json_out.hpp"
@@ -28,11 +28,14 @@ Result<std::string> gunzip(const Buffer& from, std::string_view path) {
     z.avail_out = MiB;
     state = inflate(&z, Z_NO_FLUSH);
     to.resize(to.size() - z.avail_out);
-    if (state == Z_STREAM_END && z.avail_in > 0) state = inflateReset(&z);  // files put together with cat
-    else if (state == Z_OK && z.avail_in == 0 && z.avail_out > 0) break;
+    if (state == Z_STREAM_END && z.avail_in > 0)
+      state = inflateReset(&z);  // files put together with cat
+    else if (state == Z_OK && z.avail_in == 0 && z.avail_out > 0)
+      break;
   }
   inflateEnd(&z);
-  if (state != Z_STREAM_END) return fail(Code::damaged, "the gzip data end too early or are damaged", std::string(path));
+  if (state != Z_STREAM_END)
+    return fail(Code::damaged, "the gzip data end too early or are damaged", std::string(path));
   return to;
 }
 
@@ -53,12 +56,16 @@ Result<std::pair<TableNode*, std::string>> target_of(const Plan& plan, const std
       if (table->table == name) return std::pair(table, input.substr(equals + 1));
     }
     const auto near = nearest(name, names);
-    return fail(Code::not_found, "the pipeline reads no table " + name + (near.empty() ? "" : "; did you mean " + near + "?"), input);
+    return fail(Code::not_found,
+                "the pipeline reads no table " + name + (near.empty() ? "" : "; did you mean " + near + "?"), input);
   }
   if (plan.tables().size() == 1) return std::pair(plan.tables()[0], input);
   std::string all;
   for (const auto& name : names) all += (all.empty() ? "" : ", ") + name;
-  return fail(Code::invalid, "the pipeline reads " + (all.empty() ? std::string("no table") : "the tables " + all) + ": say TABLE=FILE", input);
+  return fail(
+      Code::invalid,
+      "the pipeline reads " + (all.empty() ? std::string("no table") : "the tables " + all) + ": say TABLE=FILE",
+      input);
 }
 
 class Runner {
@@ -73,7 +80,11 @@ class Runner {
   void run_batch() {
     plan_.run(arena_);
     // In the order of the causes, then of the statements: it must not matter where a batch ends.
-    struct Ref { std::uint32_t record; std::uint32_t sink; std::uint32_t row; };
+    struct Ref {
+      std::uint32_t record;
+      std::uint32_t sink;
+      std::uint32_t row;
+    };
     std::vector<Ref> refs;
     for (std::uint32_t s = 0; s < plan_.sinks().size(); ++s) {
       const auto& batch = plan_.sinks()[s].rows->out;
@@ -119,7 +130,8 @@ class Runner {
 
 }  // namespace
 
-Result<RunCounts> run_files(Files& files, std::string_view sql, const std::vector<std::string>& inputs, std::ostream& out) {
+Result<RunCounts> run_files(Files& files, std::string_view sql, const std::vector<std::string>& inputs,
+                            std::ostream& out) {
   auto plan = TRY(Plan::make(sql));
   Runner runner(*plan, out);
   if (plan->has_values()) runner.run_batch();

@@ -1,7 +1,9 @@
-// Pipelines over files: `skerry pipeline run` and `skerry pipeline test`. The same plan and operators as in the gateway.
+// Pipelines over files: `skerry pipeline run` and `skerry pipeline test`. The same plan and operators as in the
+// gateway.
 //
-// A file is CSV with a header or NDJSON, plain or gzip; it feeds CREATE TABLE's columns by name, whatever the connector.
-// Rows are processed in the file's order. Out: NDJSON, one row a line, column names as keys; a row of INSERT INTO carries
+// A file is CSV with a header or NDJSON, plain or gzip; it feeds CREATE TABLE's columns by name, whatever the
+// connector. Rows are processed in the file's order. Out: NDJSON, one row a line, column names as keys; a row of INSERT
+// INTO carries
 // "_to". Where a file lacks `device_id` or `timestamp`, its columns `device` and `time_ms` stand in for them.
 #pragma once
 
@@ -24,7 +26,8 @@ struct RunCounts {
 };
 
 // `inputs`: FILE, when the pipeline reads one table, or TABLE=FILE.
-Result<RunCounts> run_files(Files& files, std::string_view sql, const std::vector<std::string>& inputs, std::ostream& out);
+Result<RunCounts> run_files(Files& files, std::string_view sql, const std::vector<std::string>& inputs,
+                            std::ostream& out);
 
 struct TestCounts {
   std::uint64_t passed = 0;

@@ -17,8 +17,13 @@ Maker of_double(F f) {
   return [f](Args args, const Type&) -> Made {
     TRY(need_numbers(args, 1, 1));
     auto a = TRY(make_cast(std::move(args[0]), type_of(Kind::dbl)));
-    return kernel<double, double>(type_of(Kind::dbl), [f](Arena&, double& o, double x) { o = f(x); return true; },
-                                  std::move(a));
+    return kernel<double, double>(
+        type_of(Kind::dbl),
+        [f](Arena&, double& o, double x) {
+          o = f(x);
+          return true;
+        },
+        std::move(a));
   };
 }
 
@@ -26,22 +31,46 @@ Made absolute(Args args, const Type&) {
   TRY(need_numbers(args, 1, 1));
   const Type type = args[0]->type;
   if (type.held() == Held::f64) {
-    return kernel<double, double>(type, [](Arena&, double& o, double x) { o = std::abs(x); return true; }, std::move(args[0]));
+    return kernel<double, double>(
+        type,
+        [](Arena&, double& o, double x) {
+          o = std::abs(x);
+          return true;
+        },
+        std::move(args[0]));
   }
   if (type.kind == Kind::decimal) {
-    return kernel<D, D>(type, [](Arena&, D& o, D x) { o = x < 0 ? -x : x; return true; }, std::move(args[0]));
+    return kernel<D, D>(
+        type,
+        [](Arena&, D& o, D x) {
+          o = x < 0 ? -x : x;
+          return true;
+        },
+        std::move(args[0]));
   }
-  return kernel<I, I>(type, [](Arena&, I& o, I x) { o = x < 0 ? static_cast<I>(0 - static_cast<std::uint64_t>(x)) : x; return true; },
-                      std::move(args[0]));
+  return kernel<I, I>(
+      type,
+      [](Arena&, I& o, I x) {
+        o = x < 0 ? static_cast<I>(0 - static_cast<std::uint64_t>(x)) : x;
+        return true;
+      },
+      std::move(args[0]));
 }
 
 Made negate(Args args, const Type&) {
   TRY(need(args, 1, 1));
   const Type type = args[0]->type;
   if (type.held() == Held::f64) {
-    return kernel<double, double>(type, [](Arena&, double& o, double x) { o = -x; return true; }, std::move(args[0]));
+    return kernel<double, double>(
+        type,
+        [](Arena&, double& o, double x) {
+          o = -x;
+          return true;
+        },
+        std::move(args[0]));
   }
-  if (type.is_numeric() || type.kind == Kind::null) return make_arithmetic('-', make_constant(type_of(Kind::integer), 0), std::move(args[0]));
+  if (type.is_numeric() || type.kind == Kind::null)
+    return make_arithmetic('-', make_constant(type_of(Kind::integer), 0), std::move(args[0]));
   if (type.kind == Kind::interval || type.kind == Kind::interval_months) {
     return make_arithmetic('*', std::move(args[0]), make_constant(type_of(Kind::integer), -1));
   }
@@ -58,7 +87,8 @@ double round_to(double x, I digits) {
     return std::round(x / unit) * unit;
   }
   Int128 units = 0;
-  if (decimal_of_double(x, decimal_digits_max, static_cast<int>(digits), units)) return to_double(units, static_cast<int>(digits));
+  if (decimal_of_double(x, decimal_digits_max, static_cast<int>(digits), units))
+    return to_double(units, static_cast<int>(digits));
   return x;
 }
 
@@ -68,11 +98,22 @@ Made round(Args args, const Type&) {
   const Type type = args[0]->type;
   if (type.held() == Held::f64) {
     if (args.size() < 2) {
-      return kernel<double, double>(type, [](Arena&, double& o, double x) { o = std::round(x); return true; }, std::move(args[0]));
+      return kernel<double, double>(
+          type,
+          [](Arena&, double& o, double x) {
+            o = std::round(x);
+            return true;
+          },
+          std::move(args[0]));
     }
     digits = TRY(make_cast(std::move(digits), type_of(Kind::integer)));
-    return kernel<double, double, I>(type, [](Arena&, double& o, double x, I n) { o = round_to(x, n); return true; },
-                                     std::move(args[0]), std::move(digits));
+    return kernel<double, double, I>(
+        type,
+        [](Arena&, double& o, double x, I n) {
+          o = round_to(x, n);
+          return true;
+        },
+        std::move(args[0]), std::move(digits));
   }
   I n = 0;
   if (!digits->constant(n) || n < 0 || n > decimal_digits_max) {
@@ -90,15 +131,23 @@ Made level(bool up, Args args, const Type& returning) {
   TRY(need_numbers(args, 1, 1));
   const Type type = args[0]->type;
   if (type.held() == Held::f64) {
-    return kernel<double, double>(type, [up](Arena&, double& o, double x) { o = up ? std::ceil(x) : std::floor(x); return true; },
-                                  std::move(args[0]));
+    return kernel<double, double>(
+        type,
+        [up](Arena&, double& o, double x) {
+          o = up ? std::ceil(x) : std::floor(x);
+          return true;
+        },
+        std::move(args[0]));
   }
   if (type.is_integer()) return std::move(args[0]);
-  return kernel<D, D>(decimal_type(type.precision, 0), [up, unit = power_of_ten(type.scale)](Arena&, D& o, D x) {
-    o = x / unit;
-    if (x % unit != 0 && (x > 0) == up) o += up ? 1 : -1;
-    return true;
-  }, std::move(args[0]));
+  return kernel<D, D>(
+      decimal_type(type.precision, 0),
+      [up, unit = power_of_ten(type.scale)](Arena&, D& o, D x) {
+        o = x / unit;
+        if (x % unit != 0 && (x > 0) == up) o += up ? 1 : -1;
+        return true;
+      },
+      std::move(args[0]));
 }
 
 Made power(Args args, const Type&) {
@@ -106,22 +155,42 @@ Made power(Args args, const Type&) {
   auto a = TRY(make_cast(std::move(args[0]), type_of(Kind::dbl)));
   auto b = TRY(make_cast(std::move(args[1]), type_of(Kind::dbl)));
   return kernel<double, double, double>(
-      type_of(Kind::dbl), [](Arena&, double& o, double x, double y) { o = std::pow(x, y); return true; }, std::move(a),
-      std::move(b));
+      type_of(Kind::dbl),
+      [](Arena&, double& o, double x, double y) {
+        o = std::pow(x, y);
+        return true;
+      },
+      std::move(a), std::move(b));
 }
 
 Made sign(Args args, const Type&) {
   TRY(need_numbers(args, 1, 1));
   const Type type = args[0]->type;
   if (type.held() == Held::f64) {
-    return kernel<double, double>(type, [](Arena&, double& o, double x) { o = x > 0 ? 1 : x < 0 ? -1 : x; return true; },
-                                  std::move(args[0]));
+    return kernel<double, double>(
+        type,
+        [](Arena&, double& o, double x) {
+          o = x > 0 ? 1 : x < 0 ? -1 : x;
+          return true;
+        },
+        std::move(args[0]));
   }
   if (type.kind == Kind::decimal) {
-    return kernel<D, D>(type, [unit = power_of_ten(type.scale)](Arena&, D& o, D x) { o = x > 0 ? unit : x < 0 ? -unit : 0; return true; },
-                        std::move(args[0]));
+    return kernel<D, D>(
+        type,
+        [unit = power_of_ten(type.scale)](Arena&, D& o, D x) {
+          o = x > 0 ? unit : x < 0 ? -unit : 0;
+          return true;
+        },
+        std::move(args[0]));
   }
-  return kernel<I, I>(type, [](Arena&, I& o, I x) { o = x > 0 ? 1 : x < 0 ? -1 : 0; return true; }, std::move(args[0]));
+  return kernel<I, I>(
+      type,
+      [](Arena&, I& o, I x) {
+        o = x > 0 ? 1 : x < 0 ? -1 : 0;
+        return true;
+      },
+      std::move(args[0]));
 }
 
 Result<Type> common_of(const Args& args, std::size_t from = 0) {
@@ -136,8 +205,13 @@ Result<Type> common_of(const Args& args, std::size_t from = 0) {
 
 template <typename T>
 Made extreme_of(bool most, const Type& type, ExpressionPtr a, ExpressionPtr b) {
-  return kernel<T, T, T>(type, [most](Arena&, T& o, const T& x, const T& y) { o = (x < y) == most ? y : x; return true; },
-                         std::move(a), std::move(b));
+  return kernel<T, T, T>(
+      type,
+      [most](Arena&, T& o, const T& x, const T& y) {
+        o = (x < y) == most ? y : x;
+        return true;
+      },
+      std::move(a), std::move(b));
 }
 
 // LEAST and GREATEST: NULL when one is.
@@ -274,7 +348,8 @@ Result<> need(const Args& args, std::size_t least, std::size_t most) {
   if (args.size() >= least && args.size() <= most) return {};
   std::string wanted = std::to_string(least);
   if (most != least) wanted += " to " + std::to_string(most);
-  return fail(Code::invalid, "expected " + wanted + " argument" + (most == 1 ? "" : "s") + ", found " + std::to_string(args.size()));
+  return fail(Code::invalid,
+              "expected " + wanted + " argument" + (most == 1 ? "" : "s") + ", found " + std::to_string(args.size()));
 }
 
 Result<> need_numbers(const Args& args, std::size_t least, std::size_t most) {
@@ -288,20 +363,22 @@ Result<> need_numbers(const Args& args, std::size_t least, std::size_t most) {
 }
 
 bool is_aggregate(std::string_view name) {
-  static constexpr std::string_view names[] = {"COUNT", "SUM", "AVG", "MIN", "MAX", "STDDEV_POP", "STDDEV_SAMP", "STDDEV",
-                                               "VAR_POP", "VAR_SAMP", "VARIANCE", "FIRST_VALUE", "LAST_VALUE", "LAG",
-                                               "ROW_NUMBER"};
+  static constexpr std::string_view names[] = {"COUNT",      "SUM",         "AVG",        "MIN",     "MAX",
+                                               "STDDEV_POP", "STDDEV_SAMP", "STDDEV",     "VAR_POP", "VAR_SAMP",
+                                               "VARIANCE",   "FIRST_VALUE", "LAST_VALUE", "LAG",     "ROW_NUMBER"};
   return std::ranges::find(names, name) != std::end(names);
 }
 
 Result<ExpressionPtr> make_function(const std::string& name, std::vector<ExpressionPtr> args, const Type& returning) {
   const auto found = table().find(name);
   if (found == table().end()) {
-    std::vector<std::string> names = {"COUNT", "SUM", "AVG", "MIN", "MAX", "STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP",
-                                      "FIRST_VALUE", "LAST_VALUE", "LAG", "ROW_NUMBER"};
+    std::vector<std::string> names = {"COUNT",      "SUM",         "AVG",       "MIN",      "MAX",
+                                      "STDDEV_POP", "STDDEV_SAMP", "VAR_POP",   "VAR_SAMP", "FIRST_VALUE",
+                                      "LAST_VALUE", "LAG",         "ROW_NUMBER"};
     for (const auto& [one, make] : table()) names.push_back(one);
     const auto near = nearest(name, names);
-    return fail(Code::not_found, "no function is called " + name + (near.empty() ? "" : "; did you mean " + near + "?"));
+    return fail(Code::not_found,
+                "no function is called " + name + (near.empty() ? "" : "; did you mean " + near + "?"));
   }
   // A function of a NULL literal keeps its type rules by taking it as what it most often is.
   for (auto& arg : args) {

@@ -47,8 +47,10 @@ void RowJson::append_value(std::string& to, const Part& part, const Column& colu
       to += "null";
       return;
     case Kind::dbl:
-      if (std::isfinite(column.f64[row])) append_double(to, column.f64[row]);
-      else to += "null";  // JSON has no word for it
+      if (std::isfinite(column.f64[row]))
+        append_double(to, column.f64[row]);
+      else
+        to += "null";  // JSON has no word for it
       return;
     case Kind::decimal: append_decimal(to, column.i128[row], part.type.scale); return;
     case Kind::string: codec::append_json_string(to, column.text[row]); return;

@@ -1,4 +1,5 @@
-// Rows into JSON objects: fields in the columns' order, rows within rows as objects, numbers as short as they read back.
+// Rows into JSON objects: fields in the columns' order, rows within rows as objects, numbers as short as they read
+// back.
 #pragma once
 
 #include <string>

@@ -1,11 +1,11 @@
 // Decoding of payloads with simdjson, and of CSV fields.
 #include "stream/json_rows.hpp"
 
+#include <simdjson.h>
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
-#include <simdjson.h>
 
 #include "codec/json.hpp"
 #include "stream/lexer.hpp"
@@ -29,8 +29,10 @@ std::optional<std::int64_t> json_time(element value) {
   std::string_view text;
   double number = 0;
   std::optional<EventTime> time;
-  if (value.get(text) == simdjson::SUCCESS) time = parse_time(text);
-  else if (value.is_number() && value.get(number) == simdjson::SUCCESS) time = time_of_number(number);
+  if (value.get(text) == simdjson::SUCCESS)
+    time = parse_time(text);
+  else if (value.is_number() && value.get(number) == simdjson::SUCCESS)
+    time = time_of_number(number);
   if (!time) return {};
   return time->time_since_epoch().count();
 }
@@ -40,7 +42,8 @@ bool put_integer(Column& column, std::size_t row, const Type& type, element valu
   double number = 0;
   if (value.is_int64() && value.get(whole) == simdjson::SUCCESS) {
     // as it is
-  } else if (value.is_double() && value.get(number) == simdjson::SUCCESS && number == std::trunc(number) && std::abs(number) < 9e15) {
+  } else if (value.is_double() && value.get(number) == simdjson::SUCCESS && number == std::trunc(number) &&
+             std::abs(number) < 9e15) {
     whole = static_cast<std::int64_t>(number);  // 20.0 is a whole number, too
   } else {
     return false;
@@ -52,8 +55,10 @@ bool put_integer(Column& column, std::size_t row, const Type& type, element valu
 bool put_decimal(Column& column, std::size_t row, const Type& type, element value) {
   std::int64_t whole = 0;
   double number = 0;
-  if (value.is_int64() && value.get(whole) == simdjson::SUCCESS) return rescale(whole, 0, type.scale, type.precision, column.i128[row]);
-  return value.is_number() && value.get(number) == simdjson::SUCCESS && decimal_of_double(number, type.precision, type.scale, column.i128[row]);
+  if (value.is_int64() && value.get(whole) == simdjson::SUCCESS)
+    return rescale(whole, 0, type.scale, type.precision, column.i128[row]);
+  return value.is_number() && value.get(number) == simdjson::SUCCESS &&
+         decimal_of_double(number, type.precision, type.scale, column.i128[row]);
 }
 
 bool put_json(Column& column, std::size_t row, const Type& type, element value, Arena& arena);
@@ -101,7 +106,11 @@ bool put_json(Column& column, std::size_t row, const Type& type, element value, 
     case Kind::timestamp_ltz: {
       const auto time = json_time(value);
       if (!time) return false;
-      column.i64[row] = type.kind == Kind::date ? std::chrono::floor<std::chrono::days>(EventTime{std::chrono::milliseconds{*time}}).time_since_epoch().count() : *time;
+      column.i64[row] = type.kind == Kind::date
+                            ? std::chrono::floor<std::chrono::days>(EventTime{std::chrono::milliseconds{*time}})
+                                  .time_since_epoch()
+                                  .count()
+                            : *time;
       return true;
     }
     case Kind::row: return put_row(column, row, type, value, arena);
@@ -155,10 +164,13 @@ void JsonRows::attach(TableNode& table, bool topics) {
     const auto& name = table.scope[i].name;
     const auto& ddl = table.table_ast.columns[i];
     Inside::Target target{&table, i, &table.scope[i].type};
-    if (topics && ddl.metadata) target.from = metadata_of(*ddl.metadata);
-    else if (topics && name == "device_id" && target.type->kind == Kind::string) target.from = From::device;
+    if (topics && ddl.metadata)
+      target.from = metadata_of(*ddl.metadata);
+    else if (topics && name == "device_id" && target.type->kind == Kind::string)
+      target.from = From::device;
     const bool is_time = target.type->kind == Kind::timestamp || target.type->kind == Kind::timestamp_ltz;
-    target.event_time = topics && target.from == From::field && is_time && (table.scope[i].rowtime || name == "timestamp");
+    target.event_time =
+        topics && target.from == From::field && is_time && (table.scope[i].rowtime || name == "timestamp");
     const auto index = inside_->targets.size();
     inside_->targets.push_back(target);
     if (target.from != From::field) continue;
@@ -194,7 +206,8 @@ void JsonRows::Inside::put_context(Target& to, const Context& context, std::int6
 
 bool JsonRows::add(const Context& context, RowMeta meta, Arena& arena, std::uint64_t& wrong) {
   simdjson::dom::object object;
-  if (inside_->parser.parse(reinterpret_cast<const char*>(context.payload.data()), context.payload.size()).get(object) != simdjson::SUCCESS) {
+  if (inside_->parser.parse(reinterpret_cast<const char*>(context.payload.data()), context.payload.size())
+          .get(object) != simdjson::SUCCESS) {
     return false;
   }
   std::optional<std::int64_t> time;
@@ -256,7 +269,10 @@ bool put_text(Column& column, std::size_t row, const Type& type, std::string_vie
         double number = 0;
         const auto time = whole(number) ? time_of_number(number) : parse_time(text);
         ok = time.has_value();
-        if (ok) column.i64[row] = type.kind == Kind::date ? std::chrono::floor<std::chrono::days>(*time).time_since_epoch().count() : time->time_since_epoch().count();
+        if (ok)
+          column.i64[row] = type.kind == Kind::date
+                                ? std::chrono::floor<std::chrono::days>(*time).time_since_epoch().count()
+                                : time->time_since_epoch().count();
       } else {
         ok = whole(column.i64[row]) && in_range(type.kind, column.i64[row]);
       }

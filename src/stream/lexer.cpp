@@ -114,14 +114,17 @@ class Lexer {
 
   Result<> number(Token& token) {
     token.is = Token::Is::integer;
-    const auto digits = [&] { while (is_digit(peek())) token.text += peek(), step(); };
+    const auto digits = [&] {
+      while (is_digit(peek())) token.text += peek(), step();
+    };
     digits();
-    if (peek() == '.' ) {
+    if (peek() == '.') {
       token.is = Token::Is::decimal;
       token.text += '.', step();
       digits();
     }
-    if ((peek() == 'e' || peek() == 'E') && (is_digit(peek(1)) || ((peek(1) == '+' || peek(1) == '-') && is_digit(peek(2))))) {
+    if ((peek() == 'e' || peek() == 'E') &&
+        (is_digit(peek(1)) || ((peek(1) == '+' || peek(1) == '-') && is_digit(peek(2))))) {
       token.is = Token::Is::dbl;
       token.text += 'e', step();
       if (!is_digit(peek())) token.text += peek(), step();

@@ -22,19 +22,25 @@ Result<std::string> topic_of(const TableNode& node) {
     return found == table.options.end() ? std::string{} : found->second;
   };
   const auto where = table.place.text();
-  if (option("connector") != "mqtt") return fail(Code::unsupported, "the table " + table.name + " needs 'connector'='mqtt'", where);
+  if (option("connector") != "mqtt")
+    return fail(Code::unsupported, "the table " + table.name + " needs 'connector'='mqtt'", where);
   if (const auto format = option("format"); !format.empty() && format != "json") {
     return fail(Code::unsupported, "the format '" + format + "' is not supported: 'json' is", where);
   }
   const auto topic = option("topic");
   if (auto ok = record::check_filter(topic); !ok) {
-    return fail(Code::invalid, "the table " + table.name + " needs a 'topic' such as 'sensors/+/data': " + ok.error().what, where);
+    return fail(Code::invalid,
+                "the table " + table.name + " needs a 'topic' such as 'sensors/+/data': " + ok.error().what, where);
   }
-  static const std::vector<std::string> keys = {"device_id", "topic", "received_at", "timestamp", "event_time", "payload", "position", "offset"};
+  static const std::vector<std::string> keys = {"device_id",  "topic",   "received_at", "timestamp",
+                                                "event_time", "payload", "position",    "offset"};
   for (const auto& column : table.columns) {
     if (!column.metadata || std::ranges::find(keys, *column.metadata) != keys.end()) continue;
     const auto near = nearest(*column.metadata, keys);
-    return fail(Code::not_found, "no metadata is called '" + *column.metadata + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?"), column.place.text());
+    return fail(
+        Code::not_found,
+        "no metadata is called '" + *column.metadata + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?"),
+        column.place.text());
   }
   return topic;
 }
@@ -78,7 +84,9 @@ Result<std::unique_ptr<Live>> make_live(const PipelineText& from, const Deps& de
   auto plan = Plan::make(from.text, {deps.options.keys_max, deps.options.window_rows_max});
   if (!plan) return of_pipeline(from.name, std::move(plan).error());
   to->plan = std::move(*plan);
-  if (to->plan->has_values()) return of_pipeline(from.name, Error{Code::unsupported, "VALUES has no place in a live pipeline: it reads no topic", {}});
+  if (to->plan->has_values())
+    return of_pipeline(from.name,
+                       Error{Code::unsupported, "VALUES has no place in a live pipeline: it reads no topic", {}});
   for (const auto* table : to->plan->tables()) {
     auto topic = topic_of(*table);
     if (!topic) return of_pipeline(from.name, std::move(topic).error());
@@ -90,10 +98,14 @@ Result<std::unique_ptr<Live>> make_live(const PipelineText& from, const Deps& de
     to->sinks.push_back(std::move(*form));
   }
   const metrics::Labels labels{{"pipeline", from.name}};
-  to->rows_in_total = &deps.metrics.counter("skerry_stream_rows_total", "Rows read and made by pipelines.", {{"pipeline", from.name}, {"direction", "in"}});
-  to->rows_out_total = &deps.metrics.counter("skerry_stream_rows_total", "Rows read and made by pipelines.", {{"pipeline", from.name}, {"direction", "out"}});
-  to->errors_total = &deps.metrics.counter("skerry_stream_errors_total", "Fields of the wrong type and results that could not be sent.", labels);
-  to->dropped_total = &deps.metrics.counter("skerry_stream_state_dropped_total", "Keys and window rows given up for a limit.", labels);
+  to->rows_in_total = &deps.metrics.counter("skerry_stream_rows_total", "Rows read and made by pipelines.",
+                                            {{"pipeline", from.name}, {"direction", "in"}});
+  to->rows_out_total = &deps.metrics.counter("skerry_stream_rows_total", "Rows read and made by pipelines.",
+                                             {{"pipeline", from.name}, {"direction", "out"}});
+  to->errors_total = &deps.metrics.counter("skerry_stream_errors_total",
+                                           "Fields of the wrong type and results that could not be sent.", labels);
+  to->dropped_total =
+      &deps.metrics.counter("skerry_stream_state_dropped_total", "Keys and window rows given up for a limit.", labels);
   return to;
 }
 
@@ -112,8 +124,9 @@ Result<> check_circles(const std::vector<std::unique_ptr<Live>>& all) {
     for (std::size_t j = 0; j < all.size(); ++j) {
       if (state[j] == 2 || !feeds(*all[i], *all[j])) continue;
       if (state[j] == 1) {
-        return fail(Code::invalid, i == j ? "it reads topics it writes itself, which would never end"
-                                          : "it writes topics that pipeline " + all[j]->name + " reads, which feeds it again",
+        return fail(Code::invalid,
+                    i == j ? "it reads topics it writes itself, which would never end"
+                           : "it writes topics that pipeline " + all[j]->name + " reads, which feeds it again",
                     "pipeline " + all[i]->name);
       }
       TRY(visit(j));

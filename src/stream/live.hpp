@@ -20,8 +20,8 @@ struct Live {
   std::string origin;  // pipeline:NAME
   std::unique_ptr<Plan> plan;
   std::vector<SinkForm> sinks;
-  std::vector<std::string> reads;  // a topic filter a table, as in plan->tables()
-  record::Position start;          // records before it are not its business
+  std::vector<std::string> reads;                // a topic filter a table, as in plan->tables()
+  record::Position start;                        // records before it are not its business
   std::optional<record::Position> done_through;  // results of causes up to here stand in the log already
   std::atomic<std::uint64_t> rows_in{0};
   std::atomic<std::uint64_t> rows_out{0};

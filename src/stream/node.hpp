@@ -1,7 +1,7 @@
 // Nodes: the operators of a plan. A micro-batch goes through them once, inputs first; results go out at arrival.
 //
-// Only columns that somebody below asked for (mark) are computed. One thread at a time. A node's `out` is valid until its
-// next run() or the end of the micro-batch.
+// Only columns that somebody below asked for (mark) are computed. One thread at a time. A node's `out` is valid until
+// its next run() or the end of the micro-batch.
 #pragma once
 
 #include <memory>
@@ -100,7 +100,8 @@ class ProjectNode final : public Node {
   std::vector<ExpressionPtr> expressions_;
 };
 
-// UNION ALL: rows in the order of their causes, then of the branches, so that it does not matter how the stream was cut.
+// UNION ALL: rows in the order of their causes, then of the branches, so that it does not matter how the stream was
+// cut.
 class UnionNode final : public Node {
  public:
   UnionNode(Scope scope, std::vector<Node*> branches);
@@ -109,7 +110,9 @@ class UnionNode final : public Node {
   bool load(Reader& from) override;
 
  private:
-  void on_used(std::size_t column) override { for (auto* branch : inputs) branch->mark(column); }
+  void on_used(std::size_t column) override {
+    for (auto* branch : inputs) branch->mark(column);
+  }
   std::vector<Column> merged_;
   std::vector<RowMeta> meta_;
   std::vector<std::int64_t> watermarks_;

@@ -58,15 +58,19 @@ Result<> TableNode::bind(const ast::Table& of) {
   if (time_column < 0) return fail(Code::not_found, "no column is called " + mark.column, mark.place.text());
   auto& column = scope[static_cast<std::size_t>(time_column)];
   if (column.type.kind != Kind::timestamp && column.type.kind != Kind::timestamp_ltz) {
-    return fail(Code::invalid, "a watermark needs a TIMESTAMP(3) or TIMESTAMP_LTZ(3) column, " + column.name + " is " +
-                                   column.type.text(), mark.place.text());
+    return fail(
+        Code::invalid,
+        "a watermark needs a TIMESTAMP(3) or TIMESTAMP_LTZ(3) column, " + column.name + " is " + column.type.text(),
+        mark.place.text());
   }
   if (column.type.precision > 3) {
-    return fail(Code::invalid, "event time has a precision of 3 at most: " + column.name + " is " + column.type.text(), mark.place.text());
+    return fail(Code::invalid, "event time has a precision of 3 at most: " + column.name + " is " + column.type.text(),
+                mark.place.text());
   }
   mark_ = TRY(Binder(scope).bind(*mark.expr));
   if (!mark_->type.is_time()) {
-    return fail(Code::invalid, "expected a time, as in ts - INTERVAL '5' SECOND, found " + mark_->type.text(), mark.expr->place.text());
+    return fail(Code::invalid, "expected a time, as in ts - INTERVAL '5' SECOND, found " + mark_->type.text(),
+                mark.expr->place.text());
   }
   column.rowtime = true;
   return {};
@@ -192,7 +196,8 @@ void UnionNode::run(Arena&) {
     std::size_t from = inputs.size();
     for (std::size_t b = 0; b < inputs.size(); ++b) {
       if (next[b] == inputs[b]->out.rows) continue;
-      if (from == inputs.size() || inputs[b]->out.meta[next[b]].record < inputs[from]->out.meta[next[from]].record) from = b;
+      if (from == inputs.size() || inputs[b]->out.meta[next[b]].record < inputs[from]->out.meta[next[from]].record)
+        from = b;
     }
     const auto& in = inputs[from]->out;
     const auto at = next[from]++;
@@ -209,7 +214,9 @@ void UnionNode::run(Arena&) {
   for (std::size_t i = 0; i < scope.size(); ++i) out.columns[i] = &merged_[i];
 }
 
-void UnionNode::save(Buffer& to) const { for (const auto mark : watermarks_) append_le(to, mark); }
+void UnionNode::save(Buffer& to) const {
+  for (const auto mark : watermarks_) append_le(to, mark);
+}
 bool UnionNode::load(Reader& from) {
   for (auto& mark : watermarks_) mark = from.le<std::int64_t>();
   return from.ok();

@@ -42,7 +42,9 @@ class Constant final : public Expression {
     return out_;
   }
   void mark_used(std::vector<bool>&) const override {}
-  bool constant(std::int64_t& value) const override { return !is_null && out_.held == Held::i64 && (value = i64, true); }
+  bool constant(std::int64_t& value) const override {
+    return !is_null && out_.held == Held::i64 && (value = i64, true);
+  }
   bool constant_text(std::string_view& value) const override {
     return !is_null && out_.held == Held::text && (value = text, true);
   }
@@ -179,45 +181,78 @@ ExpressionPtr integer_arithmetic(char op, const Type& type, ExpressionPtr a, Exp
   const auto kind = type.kind;
   switch (op) {
     case '+':
-      return kernel<I, I, I>(type, [kind](Arena&, I& o, I x, I y) { o = wrap(kind, add_wrapped(x, y)); return true; },
-                             std::move(a), std::move(b));
+      return kernel<I, I, I>(
+          type,
+          [kind](Arena&, I& o, I x, I y) {
+            o = wrap(kind, add_wrapped(x, y));
+            return true;
+          },
+          std::move(a), std::move(b));
     case '-':
       return kernel<I, I, I>(
-          type, [kind](Arena&, I& o, I x, I y) { o = wrap(kind, add_wrapped(x, multiply_wrapped(y, -1))); return true; },
+          type,
+          [kind](Arena&, I& o, I x, I y) {
+            o = wrap(kind, add_wrapped(x, multiply_wrapped(y, -1)));
+            return true;
+          },
           std::move(a), std::move(b));
     case '*':
-      return kernel<I, I, I>(type,
-                             [kind](Arena&, I& o, I x, I y) { o = wrap(kind, multiply_wrapped(x, y)); return true; },
-                             std::move(a), std::move(b));
+      return kernel<I, I, I>(
+          type,
+          [kind](Arena&, I& o, I x, I y) {
+            o = wrap(kind, multiply_wrapped(x, y));
+            return true;
+          },
+          std::move(a), std::move(b));
     case '/':
-      return kernel<I, I, I>(type, [kind](Arena&, I& o, I x, I y) {
-        if (y == 0) return false;
-        o = y == -1 ? wrap(kind, multiply_wrapped(x, -1)) : x / y;
-        return true;
-      }, std::move(a), std::move(b));
+      return kernel<I, I, I>(
+          type,
+          [kind](Arena&, I& o, I x, I y) {
+            if (y == 0) return false;
+            o = y == -1 ? wrap(kind, multiply_wrapped(x, -1)) : x / y;
+            return true;
+          },
+          std::move(a), std::move(b));
     default:
-      return kernel<I, I, I>(type, [](Arena&, I& o, I x, I y) {
-        if (y == 0) return false;
-        o = y == -1 ? 0 : x % y;
-        return true;
-      }, std::move(a), std::move(b));
+      return kernel<I, I, I>(
+          type,
+          [](Arena&, I& o, I x, I y) {
+            if (y == 0) return false;
+            o = y == -1 ? 0 : x % y;
+            return true;
+          },
+          std::move(a), std::move(b));
   }
 }
 
 template <typename F>
 ExpressionPtr double_kernel(const Type& type, F f, ExpressionPtr a, ExpressionPtr b) {
   return kernel<double, double, double>(
-      type, [f](Arena&, double& o, double x, double y) { o = f(x, y); return true; }, std::move(a), std::move(b));
+      type,
+      [f](Arena&, double& o, double x, double y) {
+        o = f(x, y);
+        return true;
+      },
+      std::move(a), std::move(b));
 }
 
 ExpressionPtr double_arithmetic(char op, const Type& type, ExpressionPtr a, ExpressionPtr b) {
   switch (op) {
-    case '+': return double_kernel(type, [](double x, double y) { return x + y; }, std::move(a), std::move(b));
-    case '-': return double_kernel(type, [](double x, double y) { return x - y; }, std::move(a), std::move(b));
-    case '*': return double_kernel(type, [](double x, double y) { return x * y; }, std::move(a), std::move(b));
-    case '/': return double_kernel(type, [](double x, double y) { return x / y; }, std::move(a), std::move(b));
+    case '+':
+      return double_kernel(
+          type, [](double x, double y) { return x + y; }, std::move(a), std::move(b));
+    case '-':
+      return double_kernel(
+          type, [](double x, double y) { return x - y; }, std::move(a), std::move(b));
+    case '*':
+      return double_kernel(
+          type, [](double x, double y) { return x * y; }, std::move(a), std::move(b));
+    case '/':
+      return double_kernel(
+          type, [](double x, double y) { return x / y; }, std::move(a), std::move(b));
     default:
-      return double_kernel(type, [](double x, double y) { return std::fmod(x, y); }, std::move(a), std::move(b));
+      return double_kernel(
+          type, [](double x, double y) { return std::fmod(x, y); }, std::move(a), std::move(b));
   }
 }
 
@@ -227,29 +262,34 @@ ExpressionPtr decimal_sum(bool minus, const Type& type, int sa, int sb, Expressi
   const int precision = type.precision;
   if (sa == sb && type.scale == scale) {
     if (minus) {
-      return kernel<D, D, D>(type, [precision](Arena&, D& o, D x, D y) {
-        return !__builtin_sub_overflow(x, y, &o) && fits(o, precision);
-      }, std::move(a), std::move(b));
+      return kernel<D, D, D>(
+          type, [precision](Arena&, D& o, D x, D y) { return !__builtin_sub_overflow(x, y, &o) && fits(o, precision); },
+          std::move(a), std::move(b));
     }
-    return kernel<D, D, D>(type, [precision](Arena&, D& o, D x, D y) {
-      return !__builtin_add_overflow(x, y, &o) && fits(o, precision);
-    }, std::move(a), std::move(b));
+    return kernel<D, D, D>(
+        type, [precision](Arena&, D& o, D x, D y) { return !__builtin_add_overflow(x, y, &o) && fits(o, precision); },
+        std::move(a), std::move(b));
   }
   const int to = type.scale;
-  return kernel<D, D, D>(type, [=](Arena&, D& o, D x, D y) {
-    D p = 0;
-    D q = 0;
-    if (!rescale(x, sa, scale, 38, p) || !rescale(y, sb, scale, 38, q)) return false;
-    D sum = 0;
-    if (minus ? __builtin_sub_overflow(p, q, &sum) : __builtin_add_overflow(p, q, &sum)) return false;
-    return rescale(sum, scale, to, precision, o);
-  }, std::move(a), std::move(b));
+  return kernel<D, D, D>(
+      type,
+      [=](Arena&, D& o, D x, D y) {
+        D p = 0;
+        D q = 0;
+        if (!rescale(x, sa, scale, 38, p) || !rescale(y, sb, scale, 38, q)) return false;
+        D sum = 0;
+        if (minus ? __builtin_sub_overflow(p, q, &sum) : __builtin_add_overflow(p, q, &sum)) return false;
+        return rescale(sum, scale, to, precision, o);
+      },
+      std::move(a), std::move(b));
 }
 
 Result<ExpressionPtr> decimal_arithmetic(char op, const Type& type, ExpressionPtr a, ExpressionPtr b) {
   using D = Int128;
-  a = TRY(make_cast(std::move(a), as_decimal(a->type)));
-  b = TRY(make_cast(std::move(b), as_decimal(b->type)));
+  const Type exact_a = as_decimal(a->type);
+  const Type exact_b = as_decimal(b->type);
+  a = TRY(make_cast(std::move(a), exact_a));
+  b = TRY(make_cast(std::move(b), exact_b));
   const int sa = a->type.scale;
   const int sb = b->type.scale;
   const int precision = type.precision;
@@ -257,23 +297,27 @@ Result<ExpressionPtr> decimal_arithmetic(char op, const Type& type, ExpressionPt
   switch (op) {
     case '*': {
       const int cut = sa + sb - scale;
-      return kernel<D, D, D>(type, [=](Arena&, D& o, D x, D y) { return decimal_multiply(x, y, cut, precision, o); },
-                             std::move(a), std::move(b));
+      return kernel<D, D, D>(
+          type, [=](Arena&, D& o, D x, D y) { return decimal_multiply(x, y, cut, precision, o); }, std::move(a),
+          std::move(b));
     }
     case '/': {
       const int add = scale - sa + sb;
-      return kernel<D, D, D>(type, [=](Arena&, D& o, D x, D y) {
-        return y != 0 && decimal_divide(x, y, add, precision, o);
-      }, std::move(a), std::move(b));
+      return kernel<D, D, D>(
+          type, [=](Arena&, D& o, D x, D y) { return y != 0 && decimal_divide(x, y, add, precision, o); }, std::move(a),
+          std::move(b));
     }
     case '%': {
       const int wide = std::max(sa, sb);
-      return kernel<D, D, D>(type, [=](Arena&, D& o, D x, D y) {
-        D p = 0;
-        D q = 0;
-        if (y == 0 || !rescale(x, sa, wide, 38, p) || !rescale(y, sb, wide, 38, q)) return false;
-        return rescale(p % q, wide, scale, precision, o);
-      }, std::move(a), std::move(b));
+      return kernel<D, D, D>(
+          type,
+          [=](Arena&, D& o, D x, D y) {
+            D p = 0;
+            D q = 0;
+            if (y == 0 || !rescale(x, sa, wide, 38, p) || !rescale(y, sb, wide, 38, q)) return false;
+            return rescale(p % q, wide, scale, precision, o);
+          },
+          std::move(a), std::move(b));
     }
     default: return decimal_sum(op == '-', type, sa, sb, std::move(a), std::move(b));
   }
@@ -298,16 +342,24 @@ Result<ExpressionPtr> time_arithmetic(char op, const Type& type, ExpressionPtr a
   const I sign = op == '-' ? -1 : 1;
   if (b->type.kind == Kind::interval_months && a->type.is_time()) {
     const bool is_date = a->type.kind == Kind::date;
-    return kernel<I, I, I>(type, [=](Arena&, I& o, I x, I y) {
-      constexpr I day = 86'400'000;
-      if (std::abs(y) > 120'000) return false;
-      o = is_date ? add_months(x * day, sign * y) / day : add_months(x, sign * y);
-      return true;
-    }, std::move(a), std::move(b));
+    return kernel<I, I, I>(
+        type,
+        [=](Arena&, I& o, I x, I y) {
+          constexpr I day = 86'400'000;
+          if (std::abs(y) > 120'000) return false;
+          o = is_date ? add_months(x * day, sign * y) / day : add_months(x, sign * y);
+          return true;
+        },
+        std::move(a), std::move(b));
   }
   if (a->type.kind == Kind::date) {
-    return kernel<I, I, I>(type, [=](Arena&, I& o, I x, I y) { o = x + sign * (y / 86'400'000); return true; },
-                           std::move(a), std::move(b));
+    return kernel<I, I, I>(
+        type,
+        [=](Arena&, I& o, I x, I y) {
+          o = x + sign * (y / 86'400'000);
+          return true;
+        },
+        std::move(a), std::move(b));
   }
   return integer_arithmetic(op, type, std::move(a), std::move(b));
 }
@@ -315,7 +367,11 @@ Result<ExpressionPtr> time_arithmetic(char op, const Type& type, ExpressionPtr a
 template <typename T, typename F>
 ExpressionPtr compare(F f, ExpressionPtr a, ExpressionPtr b) {
   return kernel<std::int64_t, T, T>(
-      type_of(Kind::boolean), [f](Arena&, std::int64_t& o, const T& x, const T& y) { o = f(x, y); return true; },
+      type_of(Kind::boolean),
+      [f](Arena&, std::int64_t& o, const T& x, const T& y) {
+        o = f(x, y);
+        return true;
+      },
       std::move(a), std::move(b));
 }
 
@@ -323,8 +379,10 @@ ExpressionPtr compare(F f, ExpressionPtr a, ExpressionPtr b) {
 template <typename T>
 Result<ExpressionPtr> comparison_of(std::string_view op, ExpressionPtr a, ExpressionPtr b) {
   const auto same = [](const T& x, const T& y) {
-    if constexpr (std::is_same_v<T, double>) return x == y || (std::isnan(x) && std::isnan(y));
-    else return x == y;
+    if constexpr (std::is_same_v<T, double>)
+      return x == y || (std::isnan(x) && std::isnan(y));
+    else
+      return x == y;
   };
   if (op == "=") return compare<T>(same, std::move(a), std::move(b));
   if (op == "<>") return compare<T>([same](const T& x, const T& y) { return !same(x, y); }, std::move(a), std::move(b));
@@ -426,13 +484,14 @@ Result<ExpressionPtr> make_comparison(std::string_view op, ExpressionPtr a, Expr
   }
 }
 
-Result<ExpressionPtr> make_case(std::vector<ExpressionPtr> whens, std::vector<ExpressionPtr> thens, ExpressionPtr other) {
+Result<ExpressionPtr> make_case(std::vector<ExpressionPtr> whens, std::vector<ExpressionPtr> thens,
+                                ExpressionPtr other) {
   Type type = other->type;
   for (const auto& then : thens) {
     auto both = common_type(type, then->type);
     if (!both) {
-      return fail(Code::invalid, "the values of one CASE must have a common type, found " + type.text() + " and " +
-                                     then->type.text());
+      return fail(Code::invalid,
+                  "the values of one CASE must have a common type, found " + type.text() + " and " + then->type.text());
     }
     type = std::move(*both);
   }
@@ -458,7 +517,12 @@ ExpressionPtr make_logic(bool conjunction, ExpressionPtr a, ExpressionPtr b) {
 
 ExpressionPtr make_not(ExpressionPtr a) {
   return kernel<std::int64_t, std::int64_t>(
-      type_of(Kind::boolean), [](Arena&, std::int64_t& o, std::int64_t x) { o = !x; return true; }, std::move(a));
+      type_of(Kind::boolean),
+      [](Arena&, std::int64_t& o, std::int64_t x) {
+        o = !x;
+        return true;
+      },
+      std::move(a));
 }
 
 ExpressionPtr make_is_null(ExpressionPtr a) {

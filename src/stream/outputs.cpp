@@ -11,7 +11,8 @@ namespace skerry::stream {
 namespace {
 
 const std::vector<std::string>& known_options() {
-  static const std::vector<std::string> names = {"connector", "topic", "format", "payload", "qos", "retain", "class", "ttl"};
+  static const std::vector<std::string> names = {"connector", "topic",  "format", "payload",
+                                                 "qos",       "retain", "class",  "ttl"};
   return names;
 }
 
@@ -20,7 +21,11 @@ Result<std::int64_t> duration_ms(const std::string& text, const std::string& whe
   const auto done = std::from_chars(text.data(), text.data() + text.size(), number);
   std::string_view unit(done.ptr, static_cast<std::size_t>(text.data() + text.size() - done.ptr));
   while (unit.starts_with(' ')) unit.remove_prefix(1);
-  const double ms = unit == "ms" ? 1 : unit == "s" ? 1000 : unit == "min" || unit == "m" ? 60'000 : unit == "h" ? 3'600'000 : 0;
+  const double ms = unit == "ms"                   ? 1
+                    : unit == "s"                  ? 1000
+                    : unit == "min" || unit == "m" ? 60'000
+                    : unit == "h"                  ? 3'600'000
+                                                   : 0;
   if (done.ec != std::errc{} || ms == 0 || number < 0 || number * ms > 1e12) {
     return fail(Code::invalid, "'ttl' needs a duration such as '30 s', found '" + text + "'", where);
   }
@@ -30,20 +35,26 @@ Result<std::int64_t> duration_ms(const std::string& text, const std::string& whe
 }  // namespace
 
 Result<SinkForm> SinkForm::make(const Sink& sink, const record::ClassRules& classes, std::int64_t ttl_ms_default) {
-  if (!sink.table) return fail(Code::invalid, "a SELECT by itself goes nowhere in a live pipeline: expected INSERT INTO", sink.place.text());
+  if (!sink.table)
+    return fail(Code::invalid, "a SELECT by itself goes nowhere in a live pipeline: expected INSERT INTO",
+                sink.place.text());
   const auto where = sink.table->place.text();
   const auto& options = sink.table->options;
   const auto option = [&](const char* name) {
     const auto found = options.find(name);
     return found == options.end() ? std::string{} : found->second;
   };
-  if (option("connector") != "mqtt") return fail(Code::unsupported, "the table " + sink.table->name + " needs 'connector'='mqtt'", where);
+  if (option("connector") != "mqtt")
+    return fail(Code::unsupported, "the table " + sink.table->name + " needs 'connector'='mqtt'", where);
   const auto topic = option("topic");
-  if (topic.empty()) return fail(Code::invalid, "the table " + sink.table->name + " needs a 'topic' such as 'alerts/{device_id}'", where);
+  if (topic.empty())
+    return fail(Code::invalid, "the table " + sink.table->name + " needs a 'topic' such as 'alerts/{device_id}'",
+                where);
   for (const auto& [name, value] : options) {
     if (std::ranges::find(known_options(), name) == known_options().end() && !name.starts_with("json.")) {
       const auto near = nearest(name, known_options());
-      return fail(Code::invalid, "no option is called '" + name + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?"), where);
+      return fail(Code::invalid,
+                  "no option is called '" + name + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?"), where);
     }
   }
   const auto payload = option("payload");
@@ -55,7 +66,8 @@ Result<SinkForm> SinkForm::make(const Sink& sink, const record::ClassRules& clas
   to.payload = payload == "alert" ? Payload::alert : payload == "command" ? Payload::command : Payload::plain;
   to.qos = to.payload == Payload::alert ? 1 : to.payload == Payload::command ? 2 : 0;
   if (const auto qos = option("qos"); !qos.empty()) {
-    if (qos != "0" && qos != "1" && qos != "2") return fail(Code::invalid, "'qos' is 0, 1 or 2, found '" + qos + "'", where);
+    if (qos != "0" && qos != "1" && qos != "2")
+      return fail(Code::invalid, "'qos' is 0, 1 or 2, found '" + qos + "'", where);
     to.qos = static_cast<std::uint8_t>(qos[0] - '0');
   }
   to.retain = option("retain") == "true";
@@ -78,13 +90,16 @@ Result<SinkForm> SinkForm::make(const Sink& sink, const record::ClassRules& clas
     const auto name = rest.substr(open + 1, close - open - 1);
     const auto column = std::ranges::find_if(sink.rows->scope, [&](const Named& n) { return n.name == name; });
     if (column == sink.rows->scope.end() || column->type.kind != Kind::string) {
-      return fail(Code::not_found, "the topic names {" + std::string(name) + "}, which is no STRING column of " + sink.table->name, where);
+      return fail(Code::not_found,
+                  "the topic names {" + std::string(name) + "}, which is no STRING column of " + sink.table->name,
+                  where);
     }
     to.topic_.push_back({{}, static_cast<int>(column - sink.rows->scope.begin())});
     to.filter += "+";
     rest.remove_prefix(close + 1);
   }
-  if (auto ok = record::check_filter(to.filter); !ok) return fail(Code::invalid, "the topic '" + topic + "': " + ok.error().what, where);
+  if (auto ok = record::check_filter(to.filter); !ok)
+    return fail(Code::invalid, "the topic '" + topic + "': " + ok.error().what, where);
   (void)classes;
   return to;
 }

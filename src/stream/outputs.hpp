@@ -25,7 +25,7 @@ class SinkForm {
   bool retain = false;
   std::optional<record::Class> cls;  // of the option 'class'
   std::int64_t ttl_ms = 0;
-  std::string filter;                // the topics it may write, as a filter
+  std::string filter;  // the topics it may write, as a filter
 
   // Appends the row's topic to `to`. False when a name in it is NULL or cannot stand in a topic.
   bool append_topic(std::string& to, const Batch& batch, std::size_t row) const;

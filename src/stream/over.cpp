@@ -71,7 +71,8 @@ void OverNode::forget_idle(std::int64_t watermark) {
   if (!keeps_rows_ || parts_.frame.rows || watermark == no_watermark) return;
   for (int i = 0; i < 2 && !keys_.empty(); ++i) {
     const auto& oldest = keys_.front();
-    const auto newest = oldest.store.size() == 0 ? oldest.head : std::max(oldest.head, oldest.store.time(oldest.store.end() - 1));
+    const auto newest =
+        oldest.store.size() == 0 ? oldest.head : std::max(oldest.head, oldest.store.time(oldest.store.end() - 1));
     if (newest >= watermark - parts_.frame.preceding) return;
     by_key_.erase(oldest.key);
     keys_.pop_front();
@@ -118,7 +119,8 @@ void OverNode::run(Arena& arena) {
   for (std::size_t i = 0; i < results_.size(); ++i) out.columns[gathered_.size() + i] = &results_[i];
 }
 
-void OverNode::take_row(Key& key, std::size_t row, std::size_t to, const RowMeta& meta, std::int64_t time, Arena& arena) {
+void OverNode::take_row(Key& key, std::size_t row, std::size_t to, const RowMeta& meta, std::int64_t time,
+                        Arena& arena) {
   if (!keeps_rows_) {
     one_.clear();
     one_.insert(one_.end(), time, stored_columns_, row);
@@ -130,8 +132,10 @@ void OverNode::take_row(Key& key, std::size_t row, std::size_t to, const RowMeta
     by_arrival(key, row, to, time, arena);
     return;
   }
-  if (!meta.ahead && time >= key.head) in_order(key, row, to, time, arena);
-  else between(key, row, to, time, arena);
+  if (!meta.ahead && time >= key.head)
+    in_order(key, row, to, time, arena);
+  else
+    between(key, row, to, time, arena);
   trim(key, meta.watermark);
 }
 
@@ -211,8 +215,8 @@ void OverNode::trim(Key& key, std::int64_t watermark) {
   key.store.drop_until(keep);
 }
 
-void OverNode::answer(const Key& key, const AggregateState& state, std::uint64_t first, std::uint64_t end, std::size_t to,
-                      Arena& arena) {
+void OverNode::answer(const Key& key, const AggregateState& state, std::uint64_t first, std::uint64_t end,
+                      std::size_t to, Arena& arena) {
   for (std::size_t i = 0; i < parts_.aggregates.size(); ++i) {
     if (used[gathered_.size() + i]) {
       result(state, parts_.aggregates[i], key.store, first, end, keeps_rows_, results_[i], to, arena);

@@ -63,7 +63,8 @@ class OverNode final : public Node {
   void by_arrival(Key& key, std::size_t row, std::size_t to, std::int64_t time, Arena& arena);
   void in_order(Key& key, std::size_t row, std::size_t to, std::int64_t time, Arena& arena);
   void between(Key& key, std::size_t row, std::size_t to, std::int64_t time, Arena& arena);
-  void answer(const Key& key, const AggregateState& state, std::uint64_t first, std::uint64_t end, std::size_t to, Arena& arena);
+  void answer(const Key& key, const AggregateState& state, std::uint64_t first, std::uint64_t end, std::size_t to,
+              Arena& arena);
   void enter_all(Key& key, std::uint64_t at);
   void leave_all(Key& key, std::uint64_t at);
   void trim(Key& key, std::int64_t watermark);

@@ -78,8 +78,10 @@ Result<Select> Parser::select() {
       take();
     } else {
       item.expr = TRY(expression());
-      if (take_word("AS")) item.alias = TRY(name("a name after AS"));
-      else if (is_name()) item.alias = take().text;
+      if (take_word("AS"))
+        item.alias = TRY(name("a name after AS"));
+      else if (is_name())
+        item.alias = take().text;
     }
     to.items.push_back(std::move(item));
     if (to.items.size() > columns_max) return expected("at most " + std::to_string(columns_max) + " columns");
@@ -128,8 +130,10 @@ Result<From> Parser::from() {
   } else {
     to.table = TRY(qualified_name("a table's or view's name, or a subquery in brackets"));
   }
-  if (take_word("AS")) to.alias = TRY(name("a name after AS"));
-  else if (is_name()) to.alias = take().text;
+  if (take_word("AS"))
+    to.alias = TRY(name("a name after AS"));
+  else if (is_name())
+    to.alias = take().text;
   return to;
 }
 

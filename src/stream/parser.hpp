@@ -12,7 +12,8 @@ namespace skerry::stream {
 
 Result<ast::Script> parse(std::string_view sql);
 
-// Recursive descent; the parts stand in parser.cpp (statements), parse_query.cpp and parse_expression.cpp.
+// Recursive descent; the parts stand in parser.cpp (statements), parse_query.cpp, parse_expression.cpp and
+// parse_type.cpp.
 class Parser {
  public:
   explicit Parser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}

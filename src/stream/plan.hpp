@@ -14,7 +14,7 @@
 namespace skerry::stream {
 
 struct PlanLimits {
-  std::size_t keys_max = 0;         // 0: the defaults of limits.hpp
+  std::size_t keys_max = 0;  // 0: the defaults of limits.hpp
   std::size_t window_rows_max = 0;
 };
 

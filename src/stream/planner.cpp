@@ -75,7 +75,8 @@ Result<> Planner::statement(const ast::Statement& one) {
       }
       std::map<std::string, int> seen;
       for (const auto& column : one.table.columns) {
-        if (seen[column.name]++) return fail(Code::invalid, "the column " + column.name + " stands twice", column.place.text());
+        if (seen[column.name]++)
+          return fail(Code::invalid, "the column " + column.name + " stands twice", column.place.text());
       }
       tables_[one.table.name] = &one.table;
       TRY(table(one.table.name, one.table.place));
@@ -97,8 +98,10 @@ Result<> Planner::create_view(const ast::Statement& one) {
   auto* node = TRY(query(*one.query));
   if (!one.columns.empty()) {
     if (one.columns.size() != node->scope.size()) {
-      return fail(Code::invalid, "the view names " + std::to_string(one.columns.size()) + " columns, its query has " +
-                                     std::to_string(node->scope.size()), one.place.text());
+      return fail(Code::invalid,
+                  "the view names " + std::to_string(one.columns.size()) + " columns, its query has " +
+                      std::to_string(node->scope.size()),
+                  one.place.text());
     }
     Scope scope = node->scope;
     std::vector<ExpressionPtr> all;
@@ -118,7 +121,9 @@ Result<> Planner::insert(const ast::Statement& one) {
     std::vector<std::string> names;
     for (const auto& [name, table] : tables_) names.push_back(name);
     const auto near = nearest(one.name, names);
-    return fail(Code::not_found, "no table is called " + one.name + (near.empty() ? "" : "; did you mean " + near + "?"), one.place.text());
+    return fail(Code::not_found,
+                "no table is called " + one.name + (near.empty() ? "" : "; did you mean " + near + "?"),
+                one.place.text());
   }
   const auto& target = *found->second;
   std::vector<const ast::Column*> columns;  // what the target takes: neither computed nor read-only
@@ -128,8 +133,10 @@ Result<> Planner::insert(const ast::Statement& one) {
   auto* node = TRY(query(*one.query));
   const auto wanted = one.columns.empty() ? columns.size() : one.columns.size();
   if (node->scope.size() != wanted) {
-    return fail(Code::invalid, target.name + " takes " + std::to_string(wanted) + " columns, the query has " +
-                                   std::to_string(node->scope.size()), one.place.text());
+    return fail(Code::invalid,
+                target.name + " takes " + std::to_string(wanted) + " columns, the query has " +
+                    std::to_string(node->scope.size()),
+                one.place.text());
   }
   Scope scope;
   std::vector<ExpressionPtr> casts;
@@ -147,8 +154,10 @@ Result<> Planner::insert(const ast::Statement& one) {
     auto cast = make_cast(make_column(static_cast<int>(from), source.type), columns[i]->type);
     const bool alike = common_type(source.type, columns[i]->type).has_value();
     if (!cast || !alike) {
-      return fail(Code::invalid, "column " + columns[i]->name + " of " + target.name + " is " + columns[i]->type.text() +
-                                     ", the query gives " + source.type.text(), one.place.text());
+      return fail(Code::invalid,
+                  "column " + columns[i]->name + " of " + target.name + " is " + columns[i]->type.text() +
+                      ", the query gives " + source.type.text(),
+                  one.place.text());
     }
     casts.push_back(std::move(*cast));
   }
@@ -170,7 +179,9 @@ Result<Node*> Planner::table(const std::string& name, ast::Place place) {
     for (const auto& [one, node] : views_) names.push_back(one);
     for (const auto& [one, ddl] : tables_) names.push_back(one);
     const auto near = nearest(name, names);
-    return fail(Code::not_found, "no table or view is called " + name + (near.empty() ? "" : "; did you mean " + near + "?"), place.text());
+    return fail(Code::not_found,
+                "no table or view is called " + name + (near.empty() ? "" : "; did you mean " + near + "?"),
+                place.text());
   }
   Scope scope;
   for (const auto& column : found->second->columns) scope.push_back(Named{name, column.name, column.type, false});
@@ -191,14 +202,18 @@ Result<Node*> Planner::unite(const ast::Query& of, std::vector<Node*> branches) 
   for (std::size_t b = 1; b < branches.size(); ++b) {
     const auto place = of.parts[b].place.text();
     if (branches[b]->scope.size() != scope.size()) {
-      return fail(Code::invalid, "UNION ALL: one side has " + std::to_string(scope.size()) + " columns, the other " +
-                                     std::to_string(branches[b]->scope.size()), place);
+      return fail(Code::invalid,
+                  "UNION ALL: one side has " + std::to_string(scope.size()) + " columns, the other " +
+                      std::to_string(branches[b]->scope.size()),
+                  place);
     }
     for (std::size_t i = 0; i < scope.size(); ++i) {
       auto both = common_type(scope[i].type, branches[b]->scope[i].type);
       if (!both) {
-        return fail(Code::invalid, "UNION ALL: column " + scope[i].name + " is " + scope[i].type.text() + " on one side, " +
-                                       branches[b]->scope[i].type.text() + " on the other", place);
+        return fail(Code::invalid,
+                    "UNION ALL: column " + scope[i].name + " is " + scope[i].type.text() + " on one side, " +
+                        branches[b]->scope[i].type.text() + " on the other",
+                    place);
       }
       scope[i].type = std::move(*both);
       scope[i].rowtime = scope[i].rowtime && branches[b]->scope[i].rowtime;
@@ -223,7 +238,8 @@ Result<Node*> Planner::values(const ast::Select& of) {
   for (const auto& row : of.values) {
     auto& made = rows.emplace_back();
     for (const auto& one : row) made.push_back(TRY(Binder(nothing).bind(*one)));
-    if (made.size() != rows[0].size()) return fail(Code::invalid, "the rows of VALUES differ in length", row[0]->place.text());
+    if (made.size() != rows[0].size())
+      return fail(Code::invalid, "the rows of VALUES differ in length", row[0]->place.text());
     for (std::size_t i = 0; i < made.size(); ++i) {
       if (rows.size() == 1) scope.push_back(Named{"", "EXPR$" + std::to_string(i), made[i]->type, false});
       auto both = common_type(scope[i].type, made[i]->type);
@@ -242,7 +258,8 @@ Result<Node*> Planner::values(const ast::Select& of) {
 
 Result<Node*> Planner::from(const ast::From& of) {
   Node* node = of.query ? TRY(query(*of.query)) : TRY(table(of.table, of.place));
-  if (of.window) return fail(Code::unsupported, of.window->function + " is not supported by this engine yet", of.place.text());
+  if (of.window)
+    return fail(Code::unsupported, of.window->function + " is not supported by this engine yet", of.place.text());
   const auto& alias = of.alias.empty() ? of.table : of.alias;
   if (std::ranges::all_of(node->scope, [&](const Named& n) { return n.qualifier == alias; })) return node;
   Scope scope = node->scope;
@@ -309,7 +326,8 @@ Result<Node*> Planner::project(const ast::Select& of, Node& input, std::size_t s
         scope.push_back(Named{"", visible[i].name, visible[i].type, visible[i].rowtime});
         all.push_back(make_column(static_cast<int>(i), visible[i].type));
       }
-      if (all.size() == before) return fail(Code::invalid, "there is nothing '*' could stand for", item.expr->place.text());
+      if (all.size() == before)
+        return fail(Code::invalid, "there is nothing '*' could stand for", item.expr->place.text());
       continue;
     }
     auto made = TRY(binder.bind(*item.expr));
@@ -332,8 +350,10 @@ Result<Planner::Resolved> Planner::resolve(const ast::Select& of, const ast::Win
   to.place = window.place;
   const ast::Window* at = &window;
   for (std::size_t steps = 0; at; ++steps) {
-    if (steps > of.windows.size()) return fail(Code::invalid, "the windows name each other in a circle", window.place.text());
-    if (to.partition.empty()) for (const auto& key : at->partition) to.partition.push_back(key.get());
+    if (steps > of.windows.size())
+      return fail(Code::invalid, "the windows name each other in a circle", window.place.text());
+    if (to.partition.empty())
+      for (const auto& key : at->partition) to.partition.push_back(key.get());
     if (!to.order) to.order = at->order.get();
     if (!to.frame && at->frame.given) to.frame = &at->frame;
     if (at->base.empty()) break;
@@ -342,7 +362,9 @@ Result<Planner::Resolved> Planner::resolve(const ast::Select& of, const ast::Win
       std::vector<std::string> names;
       for (const auto& [name, one] : of.windows) names.push_back(name);
       const auto near = nearest(at->base, names);
-      return fail(Code::not_found, "no window is called " + at->base + (near.empty() ? "" : "; did you mean " + near + "?"), at->place.text());
+      return fail(Code::not_found,
+                  "no window is called " + at->base + (near.empty() ? "" : "; did you mean " + near + "?"),
+                  at->place.text());
     }
     at = base->second.get();
   }
@@ -392,26 +414,31 @@ Result<OverFrame> Planner::frame_of(const Resolved& window, const std::vector<co
     return fail(Code::invalid, "expected a length written out, as in INTERVAL '5' MINUTE or 10", length.place.text());
   }
   if (to.rows && (!length.type.is_integer() || length.value >= static_cast<std::int64_t>(window_rows_max))) {
-    return fail(Code::invalid, "ROWS needs a number of rows below " + std::to_string(window_rows_max), length.place.text());
+    return fail(Code::invalid, "ROWS needs a number of rows below " + std::to_string(window_rows_max),
+                length.place.text());
   }
   if (!to.rows && length.type.kind != Kind::interval) {
-    return fail(Code::invalid, "RANGE over event time needs an interval of days to seconds, as in INTERVAL '5' MINUTE", length.place.text());
+    return fail(Code::invalid, "RANGE over event time needs an interval of days to seconds, as in INTERVAL '5' MINUTE",
+                length.place.text());
   }
   return to;
 }
 
 Result<Node*> Planner::over(Node& input, const OverCalls& calls, Computed& computed) {
   const auto& window = calls.window;
-  if (!window.order) return fail(Code::invalid, "expected ORDER BY and the event time column in this window", window.place.text());
+  if (!window.order)
+    return fail(Code::invalid, "expected ORDER BY and the event time column in this window", window.place.text());
   Binder binder(input.scope);
   OverNode::Parts parts;
   for (const auto* key : window.partition) {
     parts.keys.push_back(TRY(binder.bind(*key)));
-    if (parts.keys.back()->type.held() == Held::row) return fail(Code::unsupported, "PARTITION BY a ROW", key->place.text());
+    if (parts.keys.back()->type.held() == Held::row)
+      return fail(Code::unsupported, "PARTITION BY a ROW", key->place.text());
   }
   const auto order = TRY(binder.bind(*window.order));
   if (order->column() < 0 || !input.scope[static_cast<std::size_t>(order->column())].rowtime) {
-    return fail(Code::invalid, "a window is ordered by event time: a column with a WATERMARK, not cast or computed", window.order->place.text());
+    return fail(Code::invalid, "a window is ordered by event time: a column with a WATERMARK, not cast or computed",
+                window.order->place.text());
   }
   parts.time_column = static_cast<std::size_t>(order->column());
   parts.frame = TRY(frame_of(window, calls.calls));
@@ -453,7 +480,8 @@ void Plan::run(Arena& arena) {
 }
 
 bool Plan::has_values() const {
-  return std::ranges::any_of(nodes_, [](const auto& n) { return n->active && dynamic_cast<const ValuesNode*>(n.get()); });
+  return std::ranges::any_of(nodes_,
+                             [](const auto& n) { return n->active && dynamic_cast<const ValuesNode*>(n.get()); });
 }
 
 void Plan::save(Buffer& to) const {

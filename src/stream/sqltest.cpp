@@ -118,9 +118,12 @@ std::string answer(Case& test, const std::string& query) {
     if (counts) return out.str();
     const auto& error = counts.error();
     const auto unread = std::ranges::find(inputs, error.where);
-    if (error.code == Code::invalid && error.what.find("reads no table") != std::string::npos && unread != inputs.end()) inputs.erase(unread);
-    else if (error.code == Code::not_found && unread != inputs.end()) inputs.erase(unread);
-    else return "error: " + error.text() + "\n";
+    if (error.code == Code::invalid && error.what.find("reads no table") != std::string::npos && unread != inputs.end())
+      inputs.erase(unread);
+    else if (error.code == Code::not_found && unread != inputs.end())
+      inputs.erase(unread);
+    else
+      return "error: " + error.text() + "\n";
     out.str({});
   }
 }
@@ -129,7 +132,8 @@ bool same_rows(const std::string& got, const std::string& wanted, bool sorted) {
   auto a = lines_of(got);
   auto b = lines_of(wanted);
   if (sorted) std::ranges::sort(a), std::ranges::sort(b);
-  if (b.size() == 1 && b[0].starts_with("error: ") && a.size() == 1) return a[0].find(b[0].substr(7)) != std::string::npos && a[0].starts_with("error: ");
+  if (b.size() == 1 && b[0].starts_with("error: ") && a.size() == 1)
+    return a[0].find(b[0].substr(7)) != std::string::npos && a[0].starts_with("error: ");
   return a == b;
 }
 
@@ -153,7 +157,8 @@ void run_test_text(std::string_view text, std::string_view path, std::ostream& o
       test.fed.texts.clear();
     } else if (word == "feed") {
       const auto table = rest.substr(0, rest.find(' '));
-      test.fed.texts.emplace_back("fed: " + std::string(table), feed_rows(without_spaces(rest.substr(table.size())), reader));
+      test.fed.texts.emplace_back("fed: " + std::string(table),
+                                  feed_rows(without_spaces(rest.substr(table.size())), reader));
       test.fed.texts.back().first = "fed:/" + std::string(table);
     } else if (word == "query" || word == "run") {
       const int at = reader.number;
@@ -170,7 +175,8 @@ void run_test_text(std::string_view text, std::string_view path, std::ostream& o
       out << path << ":" << at << ": " << test.name << "\n--- expected\n" << wanted << "--- came\n" << got;
     } else {
       ++counts.failed;
-      out << path << ":" << reader.number << ": expected sql, feed, query, run or a # comment, found '" << word << "'\n";
+      out << path << ":" << reader.number << ": expected sql, feed, query, run or a # comment, found '" << word
+          << "'\n";
       return;
     }
   }

@@ -121,15 +121,19 @@ void StoredColumn::insert(std::size_t at, const Value& v) {
           break;
         }
       }
-      if (!wide_.empty()) wide_.insert(nth(wide_, at), value);
-      else narrow_.insert(nth(narrow_, at), static_cast<std::int64_t>(value));
+      if (!wide_.empty())
+        wide_.insert(nth(wide_, at), value);
+      else
+        narrow_.insert(nth(narrow_, at), static_cast<std::int64_t>(value));
     }
   }
   ++size_;
 }
 
 void StoredColumn::drop_front(std::size_t count) {
-  const auto drop = [count](auto& v) { if (!v.empty()) v.erase(v.begin(), nth(v, count)); };
+  const auto drop = [count](auto& v) {
+    if (!v.empty()) v.erase(v.begin(), nth(v, count));
+  };
   drop(null_), drop(narrow_), drop(wide_), drop(f64_), drop(text_);
   size_ -= count;
   if (std::ranges::find(null_, 1) == null_.end()) null_.clear();

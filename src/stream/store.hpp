@@ -45,7 +45,7 @@ class StoredColumn {
   void widen();
   Held held_;
   std::size_t size_ = 0;
-  std::vector<std::uint8_t> null_;   // empty: none is
+  std::vector<std::uint8_t> null_;    // empty: none is
   std::vector<std::int64_t> narrow_;  // integers, times, and DECIMALs while they fit
   std::vector<Int128> wide_;
   std::vector<double> f64_;
@@ -73,8 +73,8 @@ class Store {
   bool load(Reader& from);
 
  private:
-  std::uint64_t base_ = 0;     // absolute index of the first held in memory
-  std::size_t dropped_ = 0;    // of those, already gone
+  std::uint64_t base_ = 0;   // absolute index of the first held in memory
+  std::size_t dropped_ = 0;  // of those, already gone
   std::vector<std::int64_t> time_;
   std::vector<StoredColumn> columns_;
 };

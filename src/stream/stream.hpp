@@ -1,9 +1,10 @@
 // stream: pipelines of Flink SQL over the log. A pipeline reads topics, and what it inserts goes back into the log.
 //
-// Every row gives its results at its arrival. Each result carries the record it came from (cause) and who made it (origin
-// `pipeline:NAME`); the results of one micro-batch are appended in one append(). State is checkpointed together with the
-// log's position, and what already stands in the log is not appended again: after kill -9 the rows are those of an
-// uninterrupted run. A text that has changed begins with fresh state from now on. SQL and its options: docs/sql.md.
+// Every row gives its results at its arrival. Each result carries the record it came from (cause) and who made it
+// (origin `pipeline:NAME`); the results of one micro-batch are appended in one append(). State is checkpointed together
+// with the log's position, and what already stands in the log is not appended again: after kill -9 the rows are those
+// of an uninterrupted run. A text that has changed begins with fresh state from now on. SQL and its options:
+// docs/sql.md.
 //
 // Thread: one calls step() and checkpoint(); pipelines() and position() any.
 #pragma once
@@ -40,9 +41,9 @@ struct PipelineInfo {
 };
 
 struct Options {
-  std::size_t keys_max = 100'000;         // per window; the least recently seen goes first
-  std::size_t window_rows_max = 200'000;  // per key; the oldest goes first
-  std::uint64_t checkpoint_records_min = 256;  // fewer since the last checkpoint are not worth another
+  std::size_t keys_max = 100'000;                 // per window; the least recently seen goes first
+  std::size_t window_rows_max = 200'000;          // per key; the oldest goes first
+  std::uint64_t checkpoint_records_min = 256;     // fewer since the last checkpoint are not worth another
   std::chrono::milliseconds command_ttl{30'000};  // a command's not-after, where the table does not say 'ttl'
 };
 
@@ -58,7 +59,8 @@ struct Deps {
 class Engine : public log::Follower {
  public:
   // Makes `state_dir` when missing. Code::invalid names the pipeline, line and column: nothing runs then.
-  static Result<std::unique_ptr<Engine>> open(Deps deps, std::string_view state_dir, std::vector<PipelineText> pipelines);
+  static Result<std::unique_ptr<Engine>> open(Deps deps, std::string_view state_dir,
+                                              std::vector<PipelineText> pipelines);
   virtual std::vector<PipelineInfo> pipelines() const = 0;
 };
 

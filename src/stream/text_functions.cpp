@@ -1,8 +1,8 @@
 // Functions of texts: characters are counted as Unicode code points, the text is UTF-8.
+#include <simdjson.h>
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <simdjson.h>
 
 #include "stream/function_table.hpp"
 #include "stream/lexer.hpp"
@@ -47,12 +47,15 @@ template <typename F>
 Maker changed(F f) {
   return [f](Args args, const Type&) -> Made {
     TRY(need_texts(args, 1, 1));
-    return kernel<T, T>(type_of(Kind::string), [f](Arena& arena, T& o, T x) {
-      char* to = arena.take(x.size());
-      std::ranges::transform(x, to, f);
-      o = {to, x.size()};
-      return true;
-    }, std::move(args[0]));
+    return kernel<T, T>(
+        type_of(Kind::string),
+        [f](Arena& arena, T& o, T x) {
+          char* to = arena.take(x.size());
+          std::ranges::transform(x, to, f);
+          o = {to, x.size()};
+          return true;
+        },
+        std::move(args[0]));
   };
 }
 
@@ -60,13 +63,16 @@ Made concat(Args args, const Type&) {
   TRY(need_texts(args, 1, 64));
   auto to = std::move(args[0]);
   for (std::size_t i = 1; i < args.size(); ++i) {
-    to = kernel<T, T, T>(type_of(Kind::string), [](Arena& arena, T& o, T x, T y) {
-      char* at = arena.take(x.size() + y.size());
-      std::ranges::copy(x, at);
-      std::ranges::copy(y, at + x.size());
-      o = {at, x.size() + y.size()};
-      return true;
-    }, std::move(to), std::move(args[i]));
+    to = kernel<T, T, T>(
+        type_of(Kind::string),
+        [](Arena& arena, T& o, T x, T y) {
+          char* at = arena.take(x.size() + y.size());
+          std::ranges::copy(x, at);
+          std::ranges::copy(y, at + x.size());
+          o = {at, x.size() + y.size()};
+          return true;
+        },
+        std::move(to), std::move(args[i]));
   }
   return to;
 }
@@ -87,8 +93,13 @@ Made substring_of(Args args, const Type&) {
   auto start = TRY(make_cast(std::move(args[1]), type_of(Kind::integer)));
   auto length = args.size() > 2 ? TRY(make_cast(std::move(args[2]), type_of(Kind::integer)))
                                 : make_constant(type_of(Kind::integer), INT32_MAX);
-  return kernel<T, T, I, I>(type_of(Kind::string), [](Arena&, T& o, T x, I from, I count) { o = substring(x, from, count); return true; },
-                            std::move(text), std::move(start), std::move(length));
+  return kernel<T, T, I, I>(
+      type_of(Kind::string),
+      [](Arena&, T& o, T x, I from, I count) {
+        o = substring(x, from, count);
+        return true;
+      },
+      std::move(text), std::move(start), std::move(length));
 }
 
 // Arguments: text, what to take off (characters), BOTH | LEADING | TRAILING.
@@ -98,13 +109,16 @@ Made trim(Args args, const Type&) {
   args[2]->constant_text(side);
   const bool front = side != "TRAILING";
   const bool back = side != "LEADING";
-  return kernel<T, T, T>(type_of(Kind::string), [=](Arena&, T& o, T x, T what) {
-    if (what.empty()) return o = x, true;
-    while (front && x.starts_with(what)) x.remove_prefix(what.size());
-    while (back && x.ends_with(what)) x.remove_suffix(what.size());
-    o = x;
-    return true;
-  }, std::move(args[0]), std::move(args[1]));
+  return kernel<T, T, T>(
+      type_of(Kind::string),
+      [=](Arena&, T& o, T x, T what) {
+        if (what.empty()) return o = x, true;
+        while (front && x.starts_with(what)) x.remove_prefix(what.size());
+        while (back && x.ends_with(what)) x.remove_suffix(what.size());
+        o = x;
+        return true;
+      },
+      std::move(args[0]), std::move(args[1]));
 }
 
 Maker trim_side(std::string side) {
@@ -122,32 +136,44 @@ Maker trim_side(std::string side) {
 
 Made replace(Args args, const Type&) {
   TRY(need_texts(args, 3, 3));
-  return kernel<T, T, T, T>(type_of(Kind::string), [](Arena& arena, T& o, T x, T from, T to) {
-    if (from.empty()) return o = x, true;
-    std::string made;
-    std::size_t at = 0;
-    for (auto hit = x.find(from); hit != T::npos; hit = x.find(from, at)) {
-      made.append(x.substr(at, hit - at)).append(to);
-      at = hit + from.size();
-    }
-    made.append(x.substr(at));
-    o = arena.keep(made);
-    return true;
-  }, std::move(args[0]), std::move(args[1]), std::move(args[2]));
+  return kernel<T, T, T, T>(
+      type_of(Kind::string),
+      [](Arena& arena, T& o, T x, T from, T to) {
+        if (from.empty()) return o = x, true;
+        std::string made;
+        std::size_t at = 0;
+        for (auto hit = x.find(from); hit != T::npos; hit = x.find(from, at)) {
+          made.append(x.substr(at, hit - at)).append(to);
+          at = hit + from.size();
+        }
+        made.append(x.substr(at));
+        o = arena.keep(made);
+        return true;
+      },
+      std::move(args[0]), std::move(args[1]), std::move(args[2]));
 }
 
 Made position(Args args, const Type&) {
   TRY(need_texts(args, 2, 2));
-  return kernel<I, T, T>(type_of(Kind::integer), [](Arena&, I& o, T what, T x) {
-    const auto at = x.find(what);
-    o = at == T::npos ? 0 : characters(x.substr(0, at)) + 1;
-    return true;
-  }, std::move(args[0]), std::move(args[1]));
+  return kernel<I, T, T>(
+      type_of(Kind::integer),
+      [](Arena&, I& o, T what, T x) {
+        const auto at = x.find(what);
+        o = at == T::npos ? 0 : characters(x.substr(0, at)) + 1;
+        return true;
+      },
+      std::move(args[0]), std::move(args[1]));
 }
 
 Made char_length(Args args, const Type&) {
   TRY(need_texts(args, 1, 1));
-  return kernel<I, T>(type_of(Kind::integer), [](Arena&, I& o, T x) { o = characters(x); return true; }, std::move(args[0]));
+  return kernel<I, T>(
+      type_of(Kind::integer),
+      [](Arena&, I& o, T x) {
+        o = characters(x);
+        return true;
+      },
+      std::move(args[0]));
 }
 
 // % any text, _ one character; without recursion, so that a pattern cannot be made to take exponential time.
@@ -186,8 +212,13 @@ Made like_of(Args args, const Type&) {
     return fail(Code::invalid, "ESCAPE needs one character in quotes");
   }
   const char by = escape.empty() ? '\0' : escape[0];
-  return kernel<I, T, T>(type_of(Kind::boolean), [by](Arena&, I& o, T x, T pattern) { o = like(x, pattern, by); return true; },
-                         std::move(args[0]), std::move(args[1]));
+  return kernel<I, T, T>(
+      type_of(Kind::boolean),
+      [by](Arena&, I& o, T x, T pattern) {
+        o = like(x, pattern, by);
+        return true;
+      },
+      std::move(args[0]), std::move(args[1]));
 }
 
 // A path as JSON_VALUE takes it: $.a.b[0]['c'], with `lax ` or `strict ` before it.
@@ -209,8 +240,12 @@ Result<std::vector<std::string>> json_path(T path) {
       if (path.front() != '[' || end == T::npos) return fail(Code::invalid, "expected .name or [number] in the path");
       step = path.substr(1, end - 1);
       path.remove_prefix(end + 1);
-      if (step.size() > 1 && (step.front() == '\'' || step.front() == '"')) step = step.substr(1, step.size() - 2);
-      else if (!step.empty()) { steps.push_back("[" + std::string(step)); continue; }
+      if (step.size() > 1 && (step.front() == '\'' || step.front() == '"'))
+        step = step.substr(1, step.size() - 2);
+      else if (!step.empty()) {
+        steps.push_back("[" + std::string(step));
+        continue;
+      }
     }
     if (step.empty()) return fail(Code::invalid, "a name is missing in the path");
     steps.emplace_back(step);
@@ -247,13 +282,16 @@ Made json_value(Args args, const Type& returning) {
   }
   auto steps = TRY(json_path(path));
   auto parser = std::make_shared<simdjson::dom::parser>();
-  auto to = kernel<T, T>(type_of(Kind::string), [steps, parser](Arena& arena, T& o, T x) {
-    simdjson::dom::element root;
-    std::string text;
-    if (parser->parse(x.data(), x.size()).get(root) || !json_at(root, steps, text)) return false;
-    o = arena.keep(text);
-    return true;
-  }, std::move(args[0]));
+  auto to = kernel<T, T>(
+      type_of(Kind::string),
+      [steps, parser](Arena& arena, T& o, T x) {
+        simdjson::dom::element root;
+        std::string text;
+        if (parser->parse(x.data(), x.size()).get(root) || !json_at(root, steps, text)) return false;
+        o = arena.keep(text);
+        return true;
+      },
+      std::move(args[0]));
   return returning.kind == Kind::null ? std::move(to) : make_cast(std::move(to), returning);
 }
 

@@ -38,18 +38,30 @@ I floor_to(I value, I unit) { return (value >= 0 ? value / unit : -((-value + un
 
 bool extract(T unit, I ms, I& o) {
   const auto p = parts_of(ms);
-  if (unit == "YEAR") o = static_cast<int>(p.date.year());
-  else if (unit == "QUARTER") o = (static_cast<unsigned>(p.date.month()) + 2) / 3;
-  else if (unit == "MONTH") o = static_cast<unsigned>(p.date.month());
-  else if (unit == "DAY") o = static_cast<unsigned>(p.date.day());
-  else if (unit == "DOW" || unit == "DAYOFWEEK") o = weekday{p.day}.c_encoding() + 1;
-  else if (unit == "DOY" || unit == "DAYOFYEAR") o = (p.day - sys_days{p.date.year() / January / 1}).count() + 1;
-  else if (unit == "HOUR") o = p.ms_of_day / 3'600'000;
-  else if (unit == "MINUTE") o = p.ms_of_day / 60'000 % 60;
-  else if (unit == "SECOND") o = p.ms_of_day / 1000 % 60;
-  else if (unit == "MILLISECOND") o = p.ms_of_day % 1000;
-  else if (unit == "EPOCH") o = floor_to(ms, 1000) / 1000;
-  else return false;
+  if (unit == "YEAR")
+    o = static_cast<int>(p.date.year());
+  else if (unit == "QUARTER")
+    o = (static_cast<unsigned>(p.date.month()) + 2) / 3;
+  else if (unit == "MONTH")
+    o = static_cast<unsigned>(p.date.month());
+  else if (unit == "DAY")
+    o = static_cast<unsigned>(p.date.day());
+  else if (unit == "DOW" || unit == "DAYOFWEEK")
+    o = weekday{p.day}.c_encoding() + 1;
+  else if (unit == "DOY" || unit == "DAYOFYEAR")
+    o = (p.day - sys_days{p.date.year() / January / 1}).count() + 1;
+  else if (unit == "HOUR")
+    o = p.ms_of_day / 3'600'000;
+  else if (unit == "MINUTE")
+    o = p.ms_of_day / 60'000 % 60;
+  else if (unit == "SECOND")
+    o = p.ms_of_day / 1000 % 60;
+  else if (unit == "MILLISECOND")
+    o = p.ms_of_day % 1000;
+  else if (unit == "EPOCH")
+    o = floor_to(ms, 1000) / 1000;
+  else
+    return false;
   return true;
 }
 
@@ -63,8 +75,9 @@ Made milliseconds_of(ExpressionPtr from) {
 Made extract_from(std::string unit, ExpressionPtr from) {
   I ignored = 0;
   if (!extract(unit, 0, ignored)) return fail(Code::unsupported, "no such unit of time: " + unit);
-  return kernel<I, I>(type_of(Kind::bigint), [unit](Arena&, I& o, I ms) { return extract(unit, ms, o); },
-                      TRY(milliseconds_of(std::move(from))));
+  return kernel<I, I>(
+      type_of(Kind::bigint), [unit](Arena&, I& o, I ms) { return extract(unit, ms, o); },
+      TRY(milliseconds_of(std::move(from))));
 }
 
 Made extract_call(Args args, const Type&) {
@@ -113,10 +126,13 @@ Made to_timestamp_ltz(Args args, const Type&) {
   }
   const I unit = precision == 0 ? 1000 : 1;
   auto number = TRY(make_cast(std::move(args[0]), type_of(Kind::bigint)));
-  return kernel<I, I>(type, [unit](Arena&, I& o, I x) {
-    constexpr I most = 253'402'300'799'999;  // year 9999
-    return !__builtin_mul_overflow(x, unit, &o) && o <= most && o >= -most;
-  }, std::move(number));
+  return kernel<I, I>(
+      type,
+      [unit](Arena&, I& o, I x) {
+        constexpr I most = 253'402'300'799'999;  // year 9999
+        return !__builtin_mul_overflow(x, unit, &o) && o <= most && o >= -most;
+      },
+      std::move(number));
 }
 
 Made to_timestamp(Args args, const Type&) {
@@ -132,8 +148,9 @@ Made timestamp_add(Args args, const Type&) {
   const I one = months ? (unit == "YEAR" ? 12 : unit == "QUARTER" ? 3 : 1) : unit_ms(unit);
   if (one == 0) return fail(Code::unsupported, "no such unit of time: " + std::string(unit));
   auto count = TRY(make_cast(std::move(args[1]), type_of(Kind::bigint)));
-  auto span = kernel<I, I>(type_of(months ? Kind::interval_months : Kind::interval),
-                           [one](Arena&, I& o, I x) { return !__builtin_mul_overflow(x, one, &o); }, std::move(count));
+  auto span = kernel<I, I>(
+      type_of(months ? Kind::interval_months : Kind::interval),
+      [one](Arena&, I& o, I x) { return !__builtin_mul_overflow(x, one, &o); }, std::move(count));
   return make_arithmetic('+', std::move(args[2]), std::move(span));
 }
 
@@ -145,8 +162,13 @@ Made timestamp_diff(Args args, const Type&) {
   if (one == 0) return fail(Code::unsupported, "TIMESTAMPDIFF counts in SECOND, MINUTE, HOUR, DAY or WEEK");
   auto first = TRY(milliseconds_of(std::move(args[1])));
   auto second = TRY(milliseconds_of(std::move(args[2])));
-  return kernel<I, I, I>(type_of(Kind::integer), [one](Arena&, I& o, I from, I to) { o = (to - from) / one; return true; },
-                         std::move(first), std::move(second));
+  return kernel<I, I, I>(
+      type_of(Kind::integer),
+      [one](Arena&, I& o, I from, I to) {
+        o = (to - from) / one;
+        return true;
+      },
+      std::move(first), std::move(second));
 }
 
 // yyyy MM dd HH mm ss SSS, with any other characters between; text in single quotes as it is.
@@ -191,12 +213,15 @@ Made date_format(Args args, const Type&) {
   TRY(need(args, 2, 2));
   if (args[0]->type.kind == Kind::string) args[0] = TRY(make_cast(std::move(args[0]), type_of(Kind::timestamp)));
   auto pattern = TRY(make_cast(std::move(args[1]), type_of(Kind::string)));
-  return kernel<T, I, T>(type_of(Kind::string), [](Arena& arena, T& o, I ms, T text) {
-    std::string made;
-    format_time(made, text, ms);
-    o = arena.keep(made);
-    return true;
-  }, TRY(milliseconds_of(std::move(args[0]))), std::move(pattern));
+  return kernel<T, I, T>(
+      type_of(Kind::string),
+      [](Arena& arena, T& o, I ms, T text) {
+        std::string made;
+        format_time(made, text, ms);
+        o = arena.keep(made);
+        return true;
+      },
+      TRY(milliseconds_of(std::move(args[0]))), std::move(pattern));
 }
 
 }  // namespace
@@ -206,20 +231,25 @@ Made floor_time(bool up, Args args, const Type&) {
   if (!args[1]->constant_text(unit)) return fail(Code::invalid, "expected TO and a unit of time");
   const I one = unit_ms(unit);
   const bool months = unit == "MONTH" || unit == "YEAR";
-  if ((one == 0 && !months) || unit == "WEEK") return fail(Code::unsupported, "no such unit of time: " + std::string(unit));
+  if ((one == 0 && !months) || unit == "WEEK")
+    return fail(Code::unsupported, "no such unit of time: " + std::string(unit));
   const Type type = args[0]->type;
-  return kernel<I, I>(type, [=, is_year = unit == "YEAR"](Arena&, I& o, I ms) {
-    if (!months) {
-      o = floor_to(ms, one);
-      if (up && o != ms) o += one;
-      return true;
-    }
-    const auto p = parts_of(ms);
-    auto first = p.date.year() / (is_year ? January : p.date.month()) / 1;
-    if (up && sys_days{first}.time_since_epoch() / milliseconds{1} != ms) first += is_year ? std::chrono::months{12} : std::chrono::months{1};
-    o = sys_days{first}.time_since_epoch() / milliseconds{1};
-    return true;
-  }, TRY(milliseconds_of(std::move(args[0]))));
+  return kernel<I, I>(
+      type,
+      [=, is_year = unit == "YEAR"](Arena&, I& o, I ms) {
+        if (!months) {
+          o = floor_to(ms, one);
+          if (up && o != ms) o += one;
+          return true;
+        }
+        const auto p = parts_of(ms);
+        auto first = p.date.year() / (is_year ? January : p.date.month()) / 1;
+        if (up && sys_days{first}.time_since_epoch() / milliseconds{1} != ms)
+          first += is_year ? std::chrono::months{12} : std::chrono::months{1};
+        o = sys_days{first}.time_since_epoch() / milliseconds{1};
+        return true;
+      },
+      TRY(milliseconds_of(std::move(args[0]))));
 }
 
 void add_time_functions(FunctionTable& to) {

@@ -16,8 +16,22 @@ using Int128 = __int128;
 using Uint128 = unsigned __int128;
 
 enum class Kind : std::uint8_t {
-  null, boolean, tinyint, smallint, integer, bigint, real, dbl, decimal, string, date, timestamp, timestamp_ltz,
-  interval, interval_months, row
+  null,
+  boolean,
+  tinyint,
+  smallint,
+  integer,
+  bigint,
+  real,
+  dbl,
+  decimal,
+  string,
+  date,
+  timestamp,
+  timestamp_ltz,
+  interval,
+  interval_months,
+  row
 };
 
 // How a value is held.
@@ -27,8 +41,8 @@ struct Field;
 
 struct Type {
   Kind kind = Kind::null;
-  int precision = 0;  // DECIMAL: digits; timestamps: digits of seconds
-  int scale = 0;      // DECIMAL
+  int precision = 0;          // DECIMAL: digits; timestamps: digits of seconds
+  int scale = 0;              // DECIMAL
   std::vector<Field> fields;  // ROW
 
   Held held() const;
@@ -44,7 +58,9 @@ struct Field {
   Type type;
 };
 
-inline Type type_of(Kind kind) { return Type{kind, kind == Kind::timestamp || kind == Kind::timestamp_ltz ? 3 : 0, 0, {}}; }
+inline Type type_of(Kind kind) {
+  return Type{kind, kind == Kind::timestamp || kind == Kind::timestamp_ltz ? 3 : 0, 0, {}};
+}
 inline Type decimal_type(int precision, int scale) { return Type{Kind::decimal, precision, scale, {}}; }
 
 Type as_decimal(const Type& type);  // of an integer type: DECIMAL of as many digits
@@ -67,8 +83,9 @@ inline bool decimal_multiply(Int128 a, Int128 b, int cut_digits, int precision, 
   }
   return decimal_multiply_wide(a, b, cut_digits, precision, out);
 }
-bool decimal_divide(Int128 a, Int128 b, int add_digits, int precision, Int128& out);     // a * 10^add / b; b != 0
-inline constexpr Int128 beyond_38_digits = static_cast<Int128>(10'000'000'000'000'000'000ULL) * 10'000'000'000'000'000'000ULL;
+bool decimal_divide(Int128 a, Int128 b, int add_digits, int precision, Int128& out);  // a * 10^add / b; b != 0
+inline constexpr Int128 beyond_38_digits =
+    static_cast<Int128>(10'000'000'000'000'000'000ULL) * 10'000'000'000'000'000'000ULL;
 bool fits_narrow(Int128 value, int precision);
 inline bool fits(Int128 value, int precision) {
   return precision == 38 ? value < beyond_38_digits && value > -beyond_38_digits : fits_narrow(value, precision);

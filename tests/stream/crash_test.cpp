@@ -39,7 +39,9 @@ std::vector<Row> rows_of(const log::Log& log) {
     EXPECT_TRUE(chunk.has_value());
     if (!chunk || chunk->empty()) return to;
     for (const auto& view : chunk->records()) {
-      if (view.cause) to.push_back({*view.cause, std::string(view.origin), std::string(view.topic), std::string(as_text(view.payload))});
+      if (view.cause)
+        to.push_back(
+            {*view.cause, std::string(view.origin), std::string(view.topic), std::string(as_text(view.payload))});
     }
     at = chunk->next();
   }
@@ -61,7 +63,8 @@ std::vector<Row> uninterrupted(const log::Log& log) {
   metrics::Registry metrics;
   auto engine = Engine::open({fake, disk, world, metrics, record::ClassRules{}, {}}, "/state", pipelines());
   EXPECT_TRUE(engine.has_value());
-  while (*(*engine)->step()) {}
+  while (*(*engine)->step()) {
+  }
   return rows_of(fake);
 }
 
@@ -73,8 +76,10 @@ class CrashRun {
     open();
     for (int i = 0; i < events; ++i) {
       one_event();
-      if (disk_.is_cut()) restart(true);
-      else if (world_.chance().one_in(60)) restart(false);
+      if (disk_.is_cut())
+        restart(true);
+      else if (world_.chance().one_in(60))
+        restart(false);
       if (testing::Test::HasFailure()) return;
     }
     disk_.cut_after(UINT64_MAX / 2);
@@ -101,7 +106,9 @@ class CrashRun {
       auto opened = log::Log::open(disk_, world_, "/log", options, metrics_);
       if (opened) {
         log_ = std::move(*opened);
-        auto engine = Engine::open({*log_, disk_, world_, metrics_, record::ClassRules{}, {.checkpoint_records_min = 1}}, "/state", pipelines());
+        auto engine =
+            Engine::open({*log_, disk_, world_, metrics_, record::ClassRules{}, {.checkpoint_records_min = 1}},
+                         "/state", pipelines());
         if (engine) {
           engine_ = std::move(*engine);
           return;
@@ -119,8 +126,10 @@ class CrashRun {
     ++restarts;
     engine_.reset();
     log_.reset();
-    if (cut) disk_.power_on();
-    else disk_.kill();
+    if (cut)
+      disk_.power_on();
+    else
+      disk_.kill();
     open();
   }
   void append() {
@@ -129,11 +138,15 @@ class CrashRun {
     for (std::uint64_t i = 0; i < count; ++i) {
       world_.run_for(std::chrono::milliseconds{1 + chance.below(700)});
       const auto topic = "sensors/d" + std::to_string(chance.below(4)) + "/data";
-      std::string payload = R"({"temperature":)" + std::to_string(chance.one_in(12) ? 60 + chance.below(40) : 20 + chance.below(3)) + "." + std::to_string(chance.below(100));
-      payload += R"(,"v":)" + std::to_string(chance.below(1000)) + R"(,"kind":")" + std::string(1, static_cast<char>('a' + chance.below(26))) + '"';
+      std::string payload = R"({"temperature":)" +
+                            std::to_string(chance.one_in(12) ? 60 + chance.below(40) : 20 + chance.below(3)) + "." +
+                            std::to_string(chance.below(100));
+      payload += R"(,"v":)" + std::to_string(chance.below(1000)) + R"(,"kind":")" +
+                 std::string(1, static_cast<char>('a' + chance.below(26))) + '"';
       if (!chance.one_in(4)) payload += R"(,"humidity":)" + std::to_string(chance.below(100));
       if (chance.one_in(3)) {
-        const auto shift = std::chrono::milliseconds{static_cast<std::int64_t>(chance.below(9000)) - 8000 + (chance.one_in(15) ? 90'000 : 0)};
+        const auto shift = std::chrono::milliseconds{static_cast<std::int64_t>(chance.below(9000)) - 8000 +
+                                                     (chance.one_in(15) ? 90'000 : 0)};
         payload += R"(,"timestamp":")" + format_rfc3339(to_event(world_.wall()) + shift) + '"';
       }
       payload += chance.one_in(40) ? "" : "}";
@@ -154,8 +167,10 @@ class CrashRun {
       case 5: (void)log_->commit(); break;
       case 6: (void)engine_->checkpoint(); break;
       default:
-        if (chance.one_in(4)) disk_.cut_after(chance.below(12));
-        else (void)log_->tidy();
+        if (chance.one_in(4))
+          disk_.cut_after(chance.below(12));
+        else
+          (void)log_->tidy();
     }
   }
   void drain() {

@@ -57,7 +57,8 @@ struct Bench {
 TEST(Engine, AlertAndCommandStandTogetherInOneAppend) {
   Bench b;
   ASSERT_TRUE(b.open({shipped("anomaly"), shipped("threshold")}).has_value());
-  for (int i = 0; i < 10; ++i) b.read("d1", R"({"temperature":)" + std::string(i % 2 ? "20.5" : "20") + R"(,"humidity":40})");
+  for (int i = 0; i < 10; ++i)
+    b.read("d1", R"({"temperature":)" + std::string(i % 2 ? "20.5" : "20") + R"(,"humidity":40})");
   b.run();
   const int before = b.log.appends;
   b.read("d1", R"({"temperature":90, "humidity":40, "timestamp":"2026-01-01T00:00:10.5Z"})");
@@ -73,21 +74,36 @@ TEST(Engine, AlertAndCommandStandTogetherInOneAppend) {
   EXPECT_EQ(alert.origin, "pipeline:anomaly");
   const auto version = b.engine->pipelines()[0].version;
   const auto id = record::stable_id("anomaly", version, *alert.view.cause, 0);
-  EXPECT_EQ(alert.payload, R"({"alert_id":")" + id + R"(","device_id":"d1","alert_type":"anomaly_detection","severity":"high","message":"temperature 90.0 is unlike the last 5 minutes","anomaly_score":1,"timestamp":"2026-01-01T00:00:10.500Z","rule":"anomaly@)" + version + R"(","data":{"temperature":90, "humidity":40, "timestamp":"2026-01-01T00:00:10.5Z"}})");
+  EXPECT_EQ(
+      alert.payload,
+      R"({"alert_id":")" + id +
+          R"(","device_id":"d1","alert_type":"anomaly_detection","severity":"high","message":"temperature 90.0 is unlike the last 5 minutes","anomaly_score":1,"timestamp":"2026-01-01T00:00:10.500Z","rule":"anomaly@)" +
+          version + R"(","data":{"temperature":90, "humidity":40, "timestamp":"2026-01-01T00:00:10.5Z"}})");
   EXPECT_EQ(command.topic, "commands/d1");
   EXPECT_EQ(command.view.qos, 2);
   EXPECT_EQ(command.view.expires_at, b.log.kept[11].view.appended_at + std::chrono::seconds{30});
-  EXPECT_EQ(command.payload, R"({"command_id":")" + record::stable_id("anomaly", version, *alert.view.cause, 1) + R"(","device_id":"d1","command":"shutdown","reason":"emergency_response","timestamp":"2026-01-01T00:00:10.500Z","not_after":"2026-01-01T00:00:40.000Z","alert_id":")" + id + R"("})");
+  EXPECT_EQ(
+      command.payload,
+      R"({"command_id":")" + record::stable_id("anomaly", version, *alert.view.cause, 1) +
+          R"(","device_id":"d1","command":"shutdown","reason":"emergency_response","timestamp":"2026-01-01T00:00:10.500Z","not_after":"2026-01-01T00:00:40.000Z","alert_id":")" +
+          id + R"("})");
   EXPECT_EQ(made[3]->topic, "analytics/d1");
-  EXPECT_NE(made[3]->payload.find(R"("window_start":"2026-01-01T00:00:00.000Z","window_end":"2026-01-01T00:00:10.500Z","sample_count":11,"temperature":{"mean":)"), std::string::npos) << made[3]->payload;
-  EXPECT_NE(made[3]->payload.find(R"("humidity":{"mean":40,"max":40,"min":40,"std":0}})"), std::string::npos) << made[3]->payload;
+  EXPECT_NE(
+      made[3]->payload.find(
+          R"("window_start":"2026-01-01T00:00:00.000Z","window_end":"2026-01-01T00:00:10.500Z","sample_count":11,"temperature":{"mean":)"),
+      std::string::npos)
+      << made[3]->payload;
+  EXPECT_NE(made[3]->payload.find(R"("humidity":{"mean":40,"max":40,"min":40,"std":0}})"), std::string::npos)
+      << made[3]->payload;
   EXPECT_EQ(made[4]->origin, "pipeline:threshold");
 }
 
 TEST(Engine, BadPayloadsAreCountedAndTouchNothingElse) {
   Bench b;
   ASSERT_TRUE(b.open({shipped("threshold")}).has_value());
-  for (const char* bad : {"", "[1]", "{\"temperature\":NaN}", "{\"temperature\":\"hot\"}", "{\"temperature\":null}", "\xff\xfe", "{", "{\"temperature\":1e999}"}) b.read("x", bad);
+  for (const char* bad : {"", "[1]", "{\"temperature\":NaN}", "{\"temperature\":\"hot\"}", "{\"temperature\":null}",
+                          "\xff\xfe", "{", "{\"temperature\":1e999}"})
+    b.read("x", bad);
   b.read("y", R"({"temperature":81})");
   b.run();
   EXPECT_EQ(b.made().size(), 1U);
@@ -137,30 +153,41 @@ TEST(Engine, RefusesWhatCannotRun) {
     ASSERT_FALSE(opened.has_value()) << sql;
     EXPECT_NE(opened.error().text().find(why), std::string::npos) << opened.error().text();
   };
-  const std::string in = "CREATE TABLE i (device_id STRING, v DOUBLE) WITH ('connector'='mqtt','topic'='sensors/+/data');\n";
-  const auto out = [](const std::string& options) { return "CREATE TABLE o (device_id STRING) WITH ('connector'='mqtt'," + options + ");\n"; };
+  const std::string in =
+      "CREATE TABLE i (device_id STRING, v DOUBLE) WITH ('connector'='mqtt','topic'='sensors/+/data');\n";
+  const auto out = [](const std::string& options) {
+    return "CREATE TABLE o (device_id STRING) WITH ('connector'='mqtt'," + options + ");\n";
+  };
   const std::string go = "INSERT INTO o SELECT device_id FROM i;";
   refused(in + out("'topic'='sensors/{device_id}/data'") + go, "would never end");
   refused(in + out("'topic'='a/{devise}'") + go, "{devise}");
   refused(in + out("'topic'='a/{device_id}','qso'='1'") + go, "did you mean 'qos'?");
   refused(in + out("'topic'='a/{device_id}','payload'='alarm'") + go, "'payload' is");
   refused(in + "SELECT v FROM i", "expected INSERT INTO");
-  refused("CREATE TABLE i (v INT) WITH ('connector'='kafka'); " + out("'topic'='x'") + "INSERT INTO o SELECT 'x' FROM i", "needs 'connector'='mqtt'");
-  refused(in + out("'topic'='a/b'") + "INSERT INTO o SELECT devce_id FROM i;", "pipeline p, line 3, column 22: no column is called devce_id; did you mean device_id?");
+  refused(
+      "CREATE TABLE i (v INT) WITH ('connector'='kafka'); " + out("'topic'='x'") + "INSERT INTO o SELECT 'x' FROM i",
+      "needs 'connector'='mqtt'");
+  refused(in + out("'topic'='a/b'") + "INSERT INTO o SELECT devce_id FROM i;",
+          "pipeline p, line 3, column 22: no column is called devce_id; did you mean device_id?");
   const auto circle = b.open({{"a", in + out("'topic'='b/{device_id}'") + go},
-                              {"b", "CREATE TABLE i (device_id STRING) WITH ('connector'='mqtt','topic'='b/+');" + out("'topic'='sensors/{device_id}/data'") + go}});
+                              {"b", "CREATE TABLE i (device_id STRING) WITH ('connector'='mqtt','topic'='b/+');" +
+                                        out("'topic'='sensors/{device_id}/data'") + go}});
   ASSERT_FALSE(circle.has_value());
   EXPECT_NE(circle.error().what.find("feeds it again"), std::string::npos);
 }
 
 TEST(Engine, PipelinesFeedEachOther) {
   Bench b;
-  const std::string first = "CREATE TABLE i (device_id STRING, v INT) WITH ('connector'='mqtt','topic'='sensors/+/data');"
-                            "CREATE TABLE o (device_id STRING, v INT) WITH ('connector'='mqtt','topic'='doubled/{device_id}');"
-                            "INSERT INTO o SELECT device_id, v * 2 FROM i;";
-  const std::string second = "CREATE TABLE i (device_id STRING, v INT, t STRING METADATA FROM 'topic') WITH ('connector'='mqtt','topic'='doubled/#');"
-                             "CREATE TABLE o (device_id STRING, v INT, t STRING) WITH ('connector'='mqtt','topic'='more/{device_id}','qos'='1','class'='high');"
-                             "INSERT INTO o SELECT device_id, v + 1, t FROM i;";
+  const std::string first =
+      "CREATE TABLE i (device_id STRING, v INT) WITH ('connector'='mqtt','topic'='sensors/+/data');"
+      "CREATE TABLE o (device_id STRING, v INT) WITH ('connector'='mqtt','topic'='doubled/{device_id}');"
+      "INSERT INTO o SELECT device_id, v * 2 FROM i;";
+  const std::string second =
+      "CREATE TABLE i (device_id STRING, v INT, t STRING METADATA FROM 'topic') WITH "
+      "('connector'='mqtt','topic'='doubled/#');"
+      "CREATE TABLE o (device_id STRING, v INT, t STRING) WITH "
+      "('connector'='mqtt','topic'='more/{device_id}','qos'='1','class'='high');"
+      "INSERT INTO o SELECT device_id, v + 1, t FROM i;";
   ASSERT_TRUE(b.open({{"first", first}, {"second", second}}).has_value());
   b.read("d", R"({"v":20})");
   b.run();

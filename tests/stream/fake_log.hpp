@@ -32,7 +32,8 @@ class FakeLog final : public log::Log {
     return first;
   }
   void put(const record::Record& one, record::Position at, Wall when) {
-    auto& to = kept.emplace_back(Kept{std::string(one.topic), std::string(as_text(one.payload)), std::string(one.origin), {}});
+    auto& to =
+        kept.emplace_back(Kept{std::string(one.topic), std::string(as_text(one.payload)), std::string(one.origin), {}});
     static_cast<record::Record&>(to.view) = one;
     to.view.topic = to.topic;
     to.view.payload = as_bytes(to.payload);

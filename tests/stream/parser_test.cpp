@@ -33,7 +33,9 @@ TEST(Parser, RefusesWhatIsTooDeepOrTooLong) {
   std::string queries = "SELECT 1";
   for (int i = 0; i < 5'000; ++i) queries = "SELECT * FROM (" + queries + ")";
   EXPECT_FALSE(check(queries).has_value());
-  std::string windows = "CREATE TABLE t (a INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts); SELECT SUM(a) OVER w FROM t WINDOW w AS (v), v AS (w)";
+  std::string windows =
+      "CREATE TABLE t (a INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts); SELECT SUM(a) OVER w FROM t WINDOW w AS (v), v "
+      "AS (w)";
   EXPECT_NE(check(windows).error().what.find("circle"), std::string::npos);
   EXPECT_FALSE(check("").has_value());
   EXPECT_FALSE(check(std::string("SELECT '\0'", 10)).has_value());
@@ -84,7 +86,8 @@ TEST(Double, IsWrittenAsShortAsItReadsBack) {
   EXPECT_EQ(text(0.1 + 0.2), "0.30000000000000004");
   EXPECT_EQ(text(0.000001), "0.000001");
   EXPECT_EQ(text(123456.789), "123456.789");
-  for (double v : {1e-7, 1e300, 5e-324, 1.0 / 3, 99.99999, 1e9 + 0.1, -0.0, 1e15, 123456789012345680.0}) EXPECT_EQ(std::strtod(text(v).c_str(), nullptr), v) << v;
+  for (double v : {1e-7, 1e300, 5e-324, 1.0 / 3, 99.99999, 1e9 + 0.1, -0.0, 1e15, 123456789012345680.0})
+    EXPECT_EQ(std::strtod(text(v).c_str(), nullptr), v) << v;
 }
 
 }  // namespace

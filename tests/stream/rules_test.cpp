@@ -35,8 +35,9 @@ class Rules : public testing::TestWithParam<std::string> {
     std::uint64_t chance = 88172645463325252ULL;
     for (std::int64_t i = 0; i < 20'000; ++i) {
       chance ^= chance << 13, chance ^= chance >> 7, chance ^= chance << 17;
-      out << "d" << chance % 19 << ',' << 1163438041250 + i * 3200 << ',' << 20.0 + static_cast<double>(chance % 997) / 100 << ','
-          << 40.0 + static_cast<double>(chance % 613) / 50 << '\n';
+      out << "d" << chance % 19 << ',' << 1163438041250 + i * 3200 << ','
+          << 20.0 + static_cast<double>(chance % 997) / 100 << ',' << 40.0 + static_cast<double>(chance % 613) / 50
+          << '\n';
     }
     return path;
   }
@@ -73,7 +74,9 @@ TEST(Threshold, AlertsOnlyAbove80) {
   const auto counts = run_files(system_files(), as_text(*text), {path}, out);
   fs::remove(path);
   ASSERT_TRUE(counts.has_value()) << counts.error().text();
-  EXPECT_EQ(out.str(), R"({"_to":"alerts","device_id":"a","alert_type":"high_temperature","severity":"high","message":"temperature 80.001 is above 80","timestamp":"2026-01-01 00:00:01.000"}
+  EXPECT_EQ(
+      out.str(),
+      R"({"_to":"alerts","device_id":"a","alert_type":"high_temperature","severity":"high","message":"temperature 80.001 is above 80","timestamp":"2026-01-01 00:00:01.000"}
 )");
 }
 
