@@ -276,7 +276,7 @@ def part_deploy(options):
 
 def part_system(options):
     """The program as a user runs it: real processes, stock clients, SIGKILL."""
-    broken = build("dev", ["skerry"])
+    broken = build("dev", ["skerry", "skerry_device"])
     return broken or unittests("system", os.path.join(ROOT, "tests/system"), options)
 
 

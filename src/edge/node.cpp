@@ -119,6 +119,7 @@ Result<> Node::open_readers() {
   engine_ = TRY(stream::Engine::open({*log_, seams_.files, seams_.clock, metrics_, classes_}, state, std::move(pipelines)));
   act::Options act_options;
   act_options.checkpoint_path = join_path(state, "act.checkpoint");
+  act_options.classes = act::classes_of(classes_);
   tracker_ = TRY(act::Tracker::open(*log_, seams_.files, act_options, metrics_));
   history::Options history_options;
   history_options.devices_max = static_cast<std::size_t>(config_.integer("history.devices_max"));

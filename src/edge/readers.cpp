@@ -100,6 +100,9 @@ void Readers::stop() {
 }
 
 void Readers::run() {
+  // A process that dies again and again must not read more and more at each start: the first checkpoint is due as soon
+  // as all was read.
+  bool caught_up = false;
   auto next_tick = clock_.mono() + tick_every;
   auto next_checkpoint = clock_.mono() + checkpoint_every;
   while (true) {
@@ -109,7 +112,8 @@ void Readers::run() {
       tick();
       next_tick = now + tick_every;
     }
-    if (now >= next_checkpoint) {
+    if (now >= next_checkpoint || (!more && !caught_up)) {
+      caught_up = caught_up || !more;
       checkpoint();
       next_checkpoint = clock_.mono() + checkpoint_every;
     }
