@@ -13,7 +13,7 @@
 
 namespace skerry {
 
-using Bytes = std::span<const std::byte>;   // valid for the call; to keep is to copy
+using Bytes = std::span<const std::byte>;  // valid for the call; to keep is to copy
 using Buffer = std::vector<std::byte>;
 
 inline constexpr std::uint64_t KiB = 1024;

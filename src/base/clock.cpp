@@ -8,9 +8,7 @@ namespace {
 
 class SystemClock final : public Clock {
  public:
-  Wall wall() override {
-    return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-  }
+  Wall wall() override { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); }
   Mono mono() override { return Mono{std::chrono::steady_clock::now().time_since_epoch()}; }
 };
 

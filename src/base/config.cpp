@@ -19,8 +19,8 @@ struct Unit {
   double factor;
 };
 constexpr Unit duration_units[] = {{"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
-constexpr Unit byte_units[] = {{"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {"kB", 1e3},
-                               {"MB", 1e6},   {"GB", 1e9},      {"B", 1},            {"", 1}};
+constexpr Unit byte_units[] = {
+    {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}, {"", 1}};
 
 std::optional<double> with_unit(std::string_view text, std::span<const Unit> units) {
   double number = 0;
@@ -169,7 +169,8 @@ std::string nearest(std::string_view wrong, const std::vector<std::string>& name
     for (std::size_t i = 1; i <= wrong.size(); ++i) {
       std::size_t diagonal = row[0]++;
       for (std::size_t j = 1; j < row.size(); ++j) {
-        const auto edits = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (wrong[i - 1] == candidate[j - 1] ? 0 : 1)});
+        const auto edits =
+            std::min({row[j] + 1, row[j - 1] + 1, diagonal + (wrong[i - 1] == candidate[j - 1] ? 0 : 1)});
         diagonal = std::exchange(row[j], edits);
       }
     }
@@ -187,17 +188,23 @@ Result<> Config::set(std::string_view key_name, std::string_view text, Origin or
     std::vector<std::string> names;
     for (const auto& each : schema_) names.push_back(each.name);
     const auto near = nearest(key_name, names);
-    return fail(Code::invalid, "there is no key " + std::string(key_name) + (near.empty() ? "" : "; did you mean " + near + "?"), where);
+    return fail(Code::invalid,
+                "there is no key " + std::string(key_name) + (near.empty() ? "" : "; did you mean " + near + "?"),
+                where);
   }
   const auto number = parse(*key, text);
   if (!number) {
     return fail(Code::invalid, key->name + " is \"" + std::string(text) + "\"; expected " + number.error(), where);
   }
   if ((key->least != 0 || key->most != 0) && (*number < key->least || *number > key->most)) {
-    return fail(Code::invalid, key->name + " is " + std::string(text) + "; it must lie between " + plain(key->least) +
-                                   " and " + plain(key->most), where);
+    return fail(Code::invalid,
+                key->name + " is " + std::string(text) + "; it must lie between " + plain(key->least) + " and " +
+                    plain(key->most),
+                where);
   }
-  values_.insert_or_assign(key->name, Value{std::string(text), *number, key->type == Type::map ? split_pairs(text) : decltype(Value::pairs){}, origin});
+  values_.insert_or_assign(
+      key->name,
+      Value{std::string(text), *number, key->type == Type::map ? split_pairs(text) : decltype(Value::pairs){}, origin});
   return {};
 }
 

@@ -45,10 +45,14 @@ class Config {
   // The key must be declared with that type: asking for another is a bug.
   const std::string& text(std::string_view name) const { return value(name, Type::text).text; }
   const std::string& choice(std::string_view name) const { return value(name, Type::choice).text; }
-  std::int64_t integer(std::string_view name) const { return static_cast<std::int64_t>(value(name, Type::integer).number); }
+  std::int64_t integer(std::string_view name) const {
+    return static_cast<std::int64_t>(value(name, Type::integer).number);
+  }
   double number(std::string_view name) const { return value(name, Type::number).number; }
   bool flag(std::string_view name) const { return value(name, Type::boolean).number != 0; }
-  std::uint64_t bytes(std::string_view name) const { return static_cast<std::uint64_t>(value(name, Type::bytes).number); }
+  std::uint64_t bytes(std::string_view name) const {
+    return static_cast<std::uint64_t>(value(name, Type::bytes).number);
+  }
   std::chrono::microseconds duration(std::string_view name) const {
     return std::chrono::microseconds{static_cast<std::int64_t>(value(name, Type::duration).number * 1e6)};
   }

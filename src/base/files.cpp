@@ -187,7 +187,8 @@ Files& system_files() {
 Result<Buffer> read_file(Files& files, std::string_view path, std::uint64_t bytes_max) {
   auto file = TRY(files.open(path, Files::Mode::read));
   const auto size = TRY(file->size());
-  if (size > bytes_max) return fail(Code::full, "is longer than " + std::to_string(bytes_max) + " bytes", std::string(path));
+  if (size > bytes_max)
+    return fail(Code::full, "is longer than " + std::to_string(bytes_max) + " bytes", std::string(path));
   Buffer buffer(size);
   buffer.resize(TRY(file->read(0, buffer)));
   return buffer;

@@ -28,9 +28,9 @@ struct Address {
 class ConnectionHandler {
  public:
   virtual ~ConnectionHandler() = default;
-  virtual void on_bytes(Bytes bytes) = 0;  // valid for the call
+  virtual void on_bytes(Bytes bytes) = 0;        // valid for the call
   virtual void on_closed(const Error& why) = 0;  // by the other side or a fault, never by close(); the last call
-  virtual void on_drained() {}  // unsent() has fallen to zero after it was not
+  virtual void on_drained() {}                   // unsent() has fallen to zero after it was not
 };
 
 class Connection {
@@ -62,7 +62,7 @@ class Loop {
   using Connected = std::function<void(Result<std::unique_ptr<Connection>>)>;
 
   virtual ~Loop() = default;
-  virtual void post(std::function<void()> work) = 0;  // any thread
+  virtual void post(std::function<void()> work) = 0;         // any thread
   virtual void at_turn_end(std::function<void()> work) = 0;  // once, before sent bytes leave; loop thread only
   [[nodiscard]] virtual std::unique_ptr<Timer> after(std::chrono::nanoseconds delay, std::function<void()> work) = 0;
   // Code::busy when the port is taken: `what` says so and names what to set.

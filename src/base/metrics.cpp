@@ -92,8 +92,8 @@ struct Registry::Inside {
   std::deque<Histogram> histograms;
 
   template <typename Metric>
-  Metric& find(std::string_view name, std::string_view help, const Labels& labels, Type type,
-               Metric* Series::*which, std::deque<Metric>& store) {
+  Metric& find(std::string_view name, std::string_view help, const Labels& labels, Type type, Metric* Series::*which,
+               std::deque<Metric>& store) {
     const std::scoped_lock lock(mutex);
     auto& family = families.try_emplace(std::string(name), Family{type, std::string(help), {}}).first->second;
     for (auto& series : family.series) {

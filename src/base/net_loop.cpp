@@ -25,8 +25,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using ErrorCode = boost::system::error_code;
 
-constexpr std::size_t read_bytes = 64 * KiB;       // taken from one socket before the next has its turn
-constexpr std::size_t kept_bytes = 16 * KiB;       // of a send buffer between bursts
+constexpr std::size_t read_bytes = 64 * KiB;  // taken from one socket before the next has its turn
+constexpr std::size_t kept_bytes = 16 * KiB;  // of a send buffer between bursts
 constexpr int handlers_per_turn = 512;
 constexpr int accepts_per_turn = 64;
 constexpr int drains_per_turn = 4;
@@ -115,7 +115,8 @@ class NetTimer final : public Timer {
 class NetListener final : public Listener {
  public:
   struct State : std::enable_shared_from_this<State> {
-    State(NetLoopImpl& l, tcp::acceptor a, Loop::Accept f) : loop(l), acceptor(std::move(a)), accept(std::move(f)), pause(acceptor.get_executor()) {}
+    State(NetLoopImpl& l, tcp::acceptor a, Loop::Accept f)
+        : loop(l), acceptor(std::move(a)), accept(std::move(f)), pause(acceptor.get_executor()) {}
     void wait();
     void take();
     NetLoopImpl& loop;
@@ -231,7 +232,8 @@ void Socket::on_readable() {
 
 void Socket::flush() {
   while (!dead && out_at < out.size()) {
-    const auto sent = ::send(socket.native_handle(), out.data() + out_at, out.size() - out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const auto sent =
+        ::send(socket.native_handle(), out.data() + out_at, out.size() - out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN) return wait_writable();
@@ -362,7 +364,9 @@ Result<std::unique_ptr<Listener>> NetLoopImpl::listen(const Address& address, Ac
     const auto holder = port_holder(address.port);
     return fail(Code::busy, "the port is in use" + (holder.empty() ? std::string{} : " by " + holder), address.text());
   }
-  if (error) return fail(error == asio::error::access_denied ? Code::denied : Code::io, "cannot listen: " + error.message(), address.text());
+  if (error)
+    return fail(error == asio::error::access_denied ? Code::denied : Code::io, "cannot listen: " + error.message(),
+                address.text());
   const auto port = acceptor.local_endpoint(error).port();
   auto state = std::make_shared<NetListener::State>(*this, std::move(acceptor), std::move(accept));
   state->wait();
@@ -371,14 +375,19 @@ Result<std::unique_ptr<Listener>> NetLoopImpl::listen(const Address& address, Ac
 
 void NetLoopImpl::connect(const Address& address, Connected connected) {
   auto resolver = std::make_shared<tcp::resolver>(io_);
-  resolver->async_resolve(address.host, std::to_string(address.port),
-      [this, resolver, connected = std::move(connected), where = address.text()](const ErrorCode& error, const tcp::resolver::results_type& found) mutable {
-        if (error || found.empty()) return connected(fail(Code::not_found, "cannot find the host: " + error.message(), where));
+  resolver->async_resolve(
+      address.host, std::to_string(address.port),
+      [this, resolver, connected = std::move(connected), where = address.text()](
+          const ErrorCode& error, const tcp::resolver::results_type& found) mutable {
+        if (error || found.empty())
+          return connected(fail(Code::not_found, "cannot find the host: " + error.message(), where));
         auto socket = std::make_shared<tcp::socket>(io_);
-        asio::async_connect(*socket, found, [this, socket, connected = std::move(connected), where](const ErrorCode& failed, const tcp::endpoint&) {
-          if (failed) return connected(fail(Code::closed, "cannot connect: " + failed.message(), where));
-          connected(adopt(std::move(*socket)));
-        });
+        asio::async_connect(
+            *socket, found,
+            [this, socket, connected = std::move(connected), where](const ErrorCode& failed, const tcp::endpoint&) {
+              if (failed) return connected(fail(Code::closed, "cannot connect: " + failed.message(), where));
+              connected(adopt(std::move(*socket)));
+            });
       });
 }
 

@@ -57,5 +57,4 @@ inline std::unexpected<Error> fail(Code code, std::string what, std::string wher
   })
 
 // A fact that only a bug can break. One condition each; on in release.
-#define INVARIANT(cond) \
-  ((cond) ? static_cast<void>(0) : ::skerry::invariant_failed(#cond, __FILE__, __LINE__))
+#define INVARIANT(cond) ((cond) ? static_cast<void>(0) : ::skerry::invariant_failed(#cond, __FILE__, __LINE__))

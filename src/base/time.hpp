@@ -31,8 +31,8 @@ std::optional<EventTime> parse_time(std::string_view text);
 // A number as devices send it: at or above 1e11 milliseconds, below it seconds (fractions count).
 std::optional<EventTime> time_of_number(double number);
 
-std::string format_rfc3339(EventTime time);             // 2026-01-31T23:59:59.123Z
-std::string format_sql(EventTime time);                 // 2026-01-31 23:59:59.123
+std::string format_rfc3339(EventTime time);  // 2026-01-31T23:59:59.123Z
+std::string format_sql(EventTime time);      // 2026-01-31 23:59:59.123
 void append_rfc3339(std::string& to, EventTime time);
 void append_sql(std::string& to, EventTime time);
 

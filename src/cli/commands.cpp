@@ -10,7 +10,8 @@ void add_start(CLI::App& app, StartOptions& o, const std::string& data_dir) {
   o.data_dir = data_dir;
   app.add_option("--config", o.config_file, "YAML file with settings")->check(CLI::ExistingFile);
   app.add_option("--data", o.data_dir, "folder that holds everything this gateway knows")->capture_default_str();
-  app.add_option("--set", o.sets, "key=value, before file and environment; see `skerry config show`")->allow_extra_args(false);
+  app.add_option("--set", o.sets, "key=value, before file and environment; see `skerry config show`")
+      ->allow_extra_args(false);
 }
 
 // What a command's callback needs to outlive the parsing.
@@ -27,8 +28,11 @@ struct All {
 void add_up(CLI::App& app, All& all) {
   auto* command = app.add_subcommand("up", "a gateway with demo devices, in one process: look at the page it prints");
   add_start(*command, all.up, "skerry-data");
-  command->add_option("--demo", all.up.demo, "motes, none, or a CSV file (device,time_ms,<fields>; .gz too) to replay")->capture_default_str();
-  command->add_option("--speed", all.up.speed, "how many times faster than recorded")->check(CLI::Range(0.001, 1e6))->capture_default_str();
+  command->add_option("--demo", all.up.demo, "motes, none, or a CSV file (device,time_ms,<fields>; .gz too) to replay")
+      ->capture_default_str();
+  command->add_option("--speed", all.up.speed, "how many times faster than recorded")
+      ->check(CLI::Range(0.001, 1e6))
+      ->capture_default_str();
   command->add_option("--clock", all.clock, "now: readings are stamped as if they happened now; original: as recorded")
       ->check(CLI::IsMember({"now", "original"}))
       ->capture_default_str();
@@ -64,7 +68,9 @@ void add_log(CLI::App& app, All& all) {
   log->require_subcommand(1);
   const auto add = [&all, log](const char* name, const char* help, int (*function)(const LogOptions&)) {
     auto* command = log->add_subcommand(name, help);
-    command->add_option("DIR", all.log.dir, "the log's folder, or the data folder around it")->required()->check(CLI::ExistingDirectory);
+    command->add_option("DIR", all.log.dir, "the log's folder, or the data folder around it")
+        ->required()
+        ->check(CLI::ExistingDirectory);
     command->callback([&all, function] { all.exit_code = function(all.log); });
     return command;
   };
@@ -83,8 +89,11 @@ void add_pipeline(CLI::App& app, All& all) {
   pipeline->require_subcommand(1);
   auto* run_sql = pipeline->add_subcommand("run", "runs a pipeline over files; rows come out as NDJSON");
   run_sql->add_option("FILE", all.pipeline.file, "the SQL")->required()->check(CLI::ExistingFile);
-  run_sql->add_option("--in", all.pipeline.inputs, "[TABLE=]FILE: CSV with a header or NDJSON, .gz too")->required()->allow_extra_args(false);
-  run_sql->add_option("--out", all.pipeline.output, "file to write to, or - for standard output")->capture_default_str();
+  run_sql->add_option("--in", all.pipeline.inputs, "[TABLE=]FILE: CSV with a header or NDJSON, .gz too")
+      ->required()
+      ->allow_extra_args(false);
+  run_sql->add_option("--out", all.pipeline.output, "file to write to, or - for standard output")
+      ->capture_default_str();
   run_sql->callback([&all] { all.exit_code = pipeline_run(all.pipeline); });
   auto* test_sql = pipeline->add_subcommand("test", "runs the *.sqltest files of a folder");
   test_sql->add_option("DIR", all.pipeline.file, "the folder")->required()->check(CLI::ExistingPath);

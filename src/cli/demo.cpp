@@ -21,7 +21,7 @@ namespace skerry::cli {
 namespace {
 
 constexpr std::uint64_t file_bytes_max = 512 * MiB;
-constexpr std::size_t window = 1'000;  // unacknowledged readings of one device, before it waits
+constexpr std::size_t window = 1'000;                    // unacknowledged readings of one device, before it waits
 constexpr auto patience = std::chrono::milliseconds{5};  // before a full window is tried again
 constexpr auto reconnect_after = std::chrono::milliseconds{500};
 constexpr std::uint32_t session_expiry_s = 3'600;
@@ -48,12 +48,14 @@ class Player final : public Demo {
 
   void start(std::uint16_t mqtt_port, metrics::Registry& metrics) override {
     sent_ = &metrics.counter("skerry_demo_sent_total", "Readings that demo devices published.");
-    acknowledged_ = &metrics.counter("skerry_demo_acknowledged_total", "Readings of demo devices that the gateway acknowledged.");
+    acknowledged_ =
+        &metrics.counter("skerry_demo_acknowledged_total", "Readings of demo devices that the gateway acknowledged.");
     commands_ = &metrics.counter("skerry_demo_commands_total", "Commands that demo devices took and answered.");
     loop_ = make_net_loop(system_clock());
     for (const auto& device : data_.devices()) add_client(device, mqtt_port);
     started_ = system_clock().mono();
-    round_start_ms_ = options_.original_clock ? data_.first_ms() : to_event(system_clock().wall()).time_since_epoch().count();
+    round_start_ms_ =
+        options_.original_clock ? data_.first_ms() : to_event(system_clock().wall()).time_since_epoch().count();
     play();
     thread_ = std::thread([this] { loop_->run(); });
   }
@@ -118,7 +120,8 @@ class Player final : public Demo {
 
   bool publish(const DemoData::Row& row) {
     const auto& device = data_.devices()[row.device];
-    const auto stamp = options_.original_clock ? row.time_ms : round_start_ms_ + static_cast<std::int64_t>(played_ms(row));
+    const auto stamp =
+        options_.original_clock ? row.time_ms : round_start_ms_ + static_cast<std::int64_t>(played_ms(row));
     payload_.clear();
     data_.append_payload(payload_, row, stamp);
     if (!clients_[row.device]->publish("sensors/" + device + "/data", as_bytes(payload_), 1)) return false;
@@ -133,7 +136,8 @@ class Player final : public Demo {
       return false;
     }
     const double rows = static_cast<double>(data_.rows().size());
-    const double distance_ms = static_cast<double>(data_.span_ms()) * static_cast<double>(data_.devices().size()) / rows;
+    const double distance_ms =
+        static_cast<double>(data_.span_ms()) * static_cast<double>(data_.devices().size()) / rows;
     const double round_ms = std::max(1.0, (static_cast<double>(data_.span_ms()) + distance_ms) / options_.speed);
     started_ += std::chrono::nanoseconds{static_cast<std::int64_t>(round_ms * 1e6)};
     round_start_ms_ += static_cast<std::int64_t>(round_ms);
@@ -167,11 +171,15 @@ Result<std::unique_ptr<Demo>> Demo::load(const std::string& what, const DemoOpti
   }
   auto bytes = read_file(system_files(), what, file_bytes_max);
   if (!bytes && bytes.error().code == Code::not_found) {
-    return fail(Code::not_found, "there is no such demo and no such file; the demos are motes and none, a file is CSV with device,time_ms,<fields>", what);
+    return fail(Code::not_found,
+                "there is no such demo and no such file; the demos are motes and none, a file is CSV with "
+                "device,time_ms,<fields>",
+                what);
   }
   if (!bytes) return std::unexpected(bytes.error());
   const auto slash = what.find_last_of('/');
-  return std::make_unique<Player>(what.substr(slash == std::string::npos ? 0 : slash + 1), TRY(DemoData::parse(*bytes, what)), options);
+  return std::make_unique<Player>(what.substr(slash == std::string::npos ? 0 : slash + 1),
+                                  TRY(DemoData::parse(*bytes, what)), options);
 }
 
 }  // namespace skerry::cli

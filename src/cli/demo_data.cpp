@@ -91,7 +91,8 @@ Result<std::string> gunzip(Bytes bytes, std::uint64_t bytes_max) {
     if (rc == Z_STREAM_END && stream.avail_in > 0) rc = inflateReset(&stream);  // members may follow each other
   }
   inflateEnd(&stream);
-  if (out.size() >= bytes_max) return fail(Code::full, "is longer than " + std::to_string(bytes_max) + " bytes when decompressed");
+  if (out.size() >= bytes_max)
+    return fail(Code::full, "is longer than " + std::to_string(bytes_max) + " bytes when decompressed");
   if (rc != Z_STREAM_END) return fail(Code::damaged, "is no whole gzip file");
   return out;
 }
@@ -119,11 +120,13 @@ Result<DemoData> DemoData::parse(Bytes bytes, std::string_view name) {
     const auto device = take_field(line);
     const auto time = number<double>(take_field(line));
     if (device.empty() || !time || !std::isfinite(*time)) {
-      return fail(Code::invalid, "expected device,time_ms,<fields>", std::string(name) + ":" + std::to_string(line_number));
+      return fail(Code::invalid, "expected device,time_ms,<fields>",
+                  std::string(name) + ":" + std::to_string(line_number));
     }
     const auto [at, fresh] = known.try_emplace(device, static_cast<std::uint32_t>(known.size()));
     if (fresh) data.devices_.emplace_back(device);
-    data.rows_.push_back({at->second, static_cast<std::int64_t>(*time), static_cast<std::uint32_t>(line.data() - data.text_.data())});
+    data.rows_.push_back(
+        {at->second, static_cast<std::int64_t>(*time), static_cast<std::uint32_t>(line.data() - data.text_.data())});
   }
   if (data.rows_.empty()) return fail(Code::invalid, "has no readings", std::string(name));
   std::ranges::stable_sort(data.rows_, {}, &Row::time_ms);

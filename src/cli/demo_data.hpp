@@ -14,9 +14,9 @@ namespace skerry::cli {
 class DemoData {
  public:
   struct Row {
-    std::uint32_t device;   // index into devices()
-    std::int64_t time_ms;   // as recorded
-    std::uint32_t line;     // where its fields begin in the text
+    std::uint32_t device;  // index into devices()
+    std::int64_t time_ms;  // as recorded
+    std::uint32_t line;    // where its fields begin in the text
   };
 
   // gzip is recognised by its first bytes. Errors name the line. Rows come back in order of time.

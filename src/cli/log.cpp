@@ -19,15 +19,17 @@ void print(std::string_view line) { std::fwrite(line.data(), 1, line.size(), std
 }  // namespace
 
 int log_verify(const LogOptions& options) {
-  const auto done = log::verify(system_files(), log_dir(options.dir), options.json ? log::Sink([](std::string_view) {}) : log::Sink(print));
+  const auto done = log::verify(system_files(), log_dir(options.dir),
+                                options.json ? log::Sink([](std::string_view) {}) : log::Sink(print));
   if (!done) return failed(done.error());
   const auto n = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
   if (options.json) {
-    std::printf("{\"records\":%llu,\"batches\":%llu,\"segments\":%llu,\"blocks\":%llu,\"torn_bytes\":%llu,\"problems\":%llu}\n",
-                n(done->records), n(done->batches), n(done->segments), n(done->blocks), n(done->torn_bytes), n(done->problems));
+    std::printf(
+        "{\"records\":%llu,\"batches\":%llu,\"segments\":%llu,\"blocks\":%llu,\"torn_bytes\":%llu,\"problems\":%llu}\n",
+        n(done->records), n(done->batches), n(done->segments), n(done->blocks), n(done->torn_bytes), n(done->problems));
   } else {
-    std::printf("%llu records in %llu batches of %llu segments and %llu blocks, %llu problems\n", n(done->records), n(done->batches),
-                n(done->segments), n(done->blocks), n(done->problems));
+    std::printf("%llu records in %llu batches of %llu segments and %llu blocks, %llu problems\n", n(done->records),
+                n(done->batches), n(done->segments), n(done->blocks), n(done->problems));
   }
   return done->problems == 0 ? 0 : 1;
 }

@@ -36,7 +36,8 @@ int pipeline_run(const PipelineOptions& options) {
 int pipeline_test(const PipelineOptions& options) {
   const auto done = stream::test_dir(system_files(), options.file, std::cout);
   if (!done) return failed(done.error());
-  std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(done->passed), static_cast<unsigned long long>(done->failed));
+  std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(done->passed),
+              static_cast<unsigned long long>(done->failed));
   return done->failed == 0 ? 0 : 1;
 }
 

@@ -14,7 +14,8 @@ int failed(const Error& error) {
 }
 
 Result<config::Config> load_config(const StartOptions& options) {
-  return config::Config::load(system_files(), edge::schema(), options.config_file, config::system_environment(), options.sets);
+  return config::Config::load(system_files(), edge::schema(), options.config_file, config::system_environment(),
+                              options.sets);
 }
 
 namespace {
@@ -41,8 +42,11 @@ int config_show(const StartOptions& options) {
   if (options.json) {
     nlohmann::ordered_json all;
     for (const auto& key : config->schema()) {
-      all[key.name] = {{"value", config->written(key.name)}, {"origin", config::name(config->origin(key.name))},
-                       {"default", key.fallback}, {"type", config::name(key.type)}, {"help", key.help}};
+      all[key.name] = {{"value", config->written(key.name)},
+                       {"origin", config::name(config->origin(key.name))},
+                       {"default", key.fallback},
+                       {"type", config::name(key.type)},
+                       {"help", key.help}};
     }
     std::printf("%s\n", all.dump(2).c_str());
     return 0;
@@ -51,8 +55,9 @@ int config_show(const StartOptions& options) {
   for (const auto& key : config->schema()) widest = std::max(widest, key.name.size());
   for (const auto& key : config->schema()) {
     const auto value = config->written(key.name);
-    std::printf("%-*s  %-14s %-11s %s\n", static_cast<int>(widest), key.name.c_str(), value.empty() ? "\"\"" : value.c_str(),
-                std::string(config::name(config->origin(key.name))).c_str(), key.help.c_str());
+    std::printf("%-*s  %-14s %-11s %s\n", static_cast<int>(widest), key.name.c_str(),
+                value.empty() ? "\"\"" : value.c_str(), std::string(config::name(config->origin(key.name))).c_str(),
+                key.help.c_str());
   }
   return 0;
 }

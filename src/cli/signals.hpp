@@ -3,7 +3,7 @@
 
 namespace skerry::cli {
 
-void block_end_signals();  // before the first thread starts: threads inherit it
+void block_end_signals();   // before the first thread starts: threads inherit it
 int wait_for_end_signal();  // returns the signal's number
 
 }  // namespace skerry::cli

@@ -27,14 +27,16 @@ Result<std::unique_ptr<edge::Gateway>> start(const StartOptions& options, const 
 void print_welcome(edge::Node& node, const UpOptions& options) {
   const auto mqtt = std::to_string(node.ports().at("mqtt"));
   const auto http = std::to_string(node.ports().at("http"));
-  std::string text = "\n  Skerry " SKERRY_VERSION "   gateway " + node.gateway_id() + "   data " + options.data_dir + "\n\n";
+  std::string text =
+      "\n  Skerry " SKERRY_VERSION "   gateway " + node.gateway_id() + "   data " + options.data_dir + "\n\n";
   text += "  Page    http://127.0.0.1:" + http + "/\n";
   text += "  MQTT    127.0.0.1:" + mqtt + "\n\n";
   text += "  Make a device of your own appear:\n\n";
   text += "    mosquitto_pub -h 127.0.0.1 -p " + mqtt +
           " -q 1 -t sensors/my-device/data -m '{\"temperature\":21.5,\"humidity\":40}'\n\n";
-  text += "    curl http://127.0.0.1:" + http +
-          "/api/v1/readings -H 'Content-Type: application/json' -d '{\"device_id\":\"my-device\",\"temperature\":85}'\n\n";
+  text +=
+      "    curl http://127.0.0.1:" + http +
+      "/api/v1/readings -H 'Content-Type: application/json' -d '{\"device_id\":\"my-device\",\"temperature\":85}'\n\n";
   text += "  The second one is too hot, so an alert fires. What is acknowledged is on disk.\n";
   text += "  Ctrl-C ends Skerry; the next start goes on where this one ended.\n\n";
   std::fputs(text.c_str(), stdout);
@@ -68,8 +70,11 @@ int edge(const StartOptions& options) {
   auto gateway = start(options, "");
   if (!gateway) return failed(gateway.error());
   auto& node = (*gateway)->node();
-  logger::info("edge", "ready", {{"gateway", node.gateway_id()}, {"mqtt", node.ports().contains("mqtt") ? node.ports().at("mqtt") : 0},
-                                 {"http", node.ports().at("http")}, {"data", options.data_dir}});
+  logger::info("edge", "ready",
+               {{"gateway", node.gateway_id()},
+                {"mqtt", node.ports().contains("mqtt") ? node.ports().at("mqtt") : 0},
+                {"http", node.ports().at("http")},
+                {"data", options.data_dir}});
   const int number = wait_for_end_signal();
   logger::info("edge", "ending", {{"signal", number}});
   gateway->reset();

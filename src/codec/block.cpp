@@ -1,8 +1,8 @@
 // Blocks packed by zstd.
 #include "codec/block.hpp"
 
-#include <memory>
 #include <zstd.h>
+#include <memory>
 
 #include "base/crc32c.hpp"
 #include "codec/limits.hpp"
@@ -58,7 +58,8 @@ Result<Buffer> unpack_block(Bytes block, std::uint64_t raw_bytes_max) {
   }
   const auto method = load_le<std::uint32_t>(block.data() + 4);
   if (method > method_zstd) {
-    return fail(Code::unsupported, "a block packed by method " + std::to_string(method) + ", which a newer program knows");
+    return fail(Code::unsupported,
+                "a block packed by method " + std::to_string(method) + ", which a newer program knows");
   }
   const std::uint64_t raw_size = load_le<std::uint32_t>(block.data() + 8);
   if (raw_size > raw_bytes_max || raw_size > block_raw_bytes_max) {

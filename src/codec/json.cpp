@@ -1,9 +1,9 @@
 // JSON by simdjson: the whole payload is checked, so that all rooms agree on what is JSON.
 #include "codec/json.hpp"
 
+#include <simdjson.h>
 #include <charconv>
 #include <cmath>
-#include <simdjson.h>
 
 #include "codec/limits.hpp"
 
@@ -53,7 +53,8 @@ EventTime event_time(Bytes payload, Wall appended_at) {
   const auto otherwise = to_event(appended_at);
   const auto text = as_text(payload);
   // Most of what carries no time is seen without parsing; a key may be written with escapes.
-  if (text.find("\"timestamp\"") == std::string_view::npos && text.find('\\') == std::string_view::npos) return otherwise;
+  if (text.find("\"timestamp\"") == std::string_view::npos && text.find('\\') == std::string_view::npos)
+    return otherwise;
   std::optional<EventTime> time;
   parse(payload, [&](simdjson::dom::element element) {
     simdjson::dom::object object;
@@ -62,8 +63,10 @@ EventTime event_time(Bytes payload, Wall appended_at) {
     if (object.at_key("timestamp").get(field) != simdjson::SUCCESS) return false;
     std::string_view words;
     double number = 0;
-    if (field.get(words) == simdjson::SUCCESS) time = parse_time(words);
-    else if (field.is_number() && field.get(number) == simdjson::SUCCESS) time = time_of_number(number);
+    if (field.get(words) == simdjson::SUCCESS)
+      time = parse_time(words);
+    else if (field.is_number() && field.get(number) == simdjson::SUCCESS)
+      time = time_of_number(number);
     return true;
   });
   return time.value_or(otherwise);

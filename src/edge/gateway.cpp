@@ -27,8 +27,8 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const Setup& setup) {
   auto& g = *gateway;
   g.mqtt_loop_ = make_net_loop(system_clock());
   g.http_loop_ = make_net_loop(system_clock());
-  g.node_ = TRY(Node::open({system_files(), system_clock(), system_chance(), *g.mqtt_loop_, *g.http_loop_}, setup.config,
-                           setup.data_dir, setup.demo));
+  g.node_ = TRY(Node::open({system_files(), system_clock(), system_chance(), *g.mqtt_loop_, *g.http_loop_},
+                           setup.config, setup.data_dir, setup.demo));
   g.ports_file_ = join_path(setup.data_dir, "ports.json");
   if (TRY(system_files().exists(g.ports_file_))) TRY(system_files().remove(g.ports_file_));
   TRY(g.node_->listen_mqtt());
@@ -79,7 +79,8 @@ void Gateway::keep_house() {
   while (!ending_) {
     lock.unlock();
     const auto tidied = node_->log().tidy();
-    if (!tidied) logger::error("edge", "housekeeping of the log failed and is tried again", {{"why", tidied.error().text()}});
+    if (!tidied)
+      logger::error("edge", "housekeeping of the log failed and is tried again", {{"why", tidied.error().text()}});
     lock.lock();
     if (tidied && *tidied) continue;
     ending_changed_.wait_for(lock, house_every, [this] { return ending_; });

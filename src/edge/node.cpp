@@ -57,7 +57,8 @@ std::vector<std::string> split(std::string_view text) {
 }
 
 // The shipped ones, then the site's own; one of the site's with a shipped one's name takes its place.
-Result<std::vector<stream::PipelineText>> find_pipelines(Files& files, const config::Config& config, const std::string& data_dir) {
+Result<std::vector<stream::PipelineText>> find_pipelines(Files& files, const config::Config& config,
+                                                         const std::string& data_dir) {
   std::vector<stream::PipelineText> all;
   if (config.flag("pipelines.shipped")) {
     for (const auto& each : embedded::pipelines()) all.push_back({name_of(each.name), std::string(each.bytes)});
@@ -116,8 +117,12 @@ Result<> Node::open_readers() {
   const auto state = join_path(data_dir_, "state");
   auto pipelines = TRY(find_pipelines(seams_.files, config_, data_dir_));
   pipelines_ = pipelines.size();
-  engine_ = TRY(stream::Engine::open({*log_, seams_.files, seams_.clock, metrics_, classes_}, state, std::move(pipelines)));
+  const auto not_after = std::chrono::floor<std::chrono::milliseconds>(config_.duration("commands.not_after"));
+  engine_ =
+      TRY(stream::Engine::open({*log_, seams_.files, seams_.clock, metrics_, classes_, {.command_ttl = not_after}},
+                               state, std::move(pipelines)));
   act::Options act_options;
+  act_options.ttl_default = not_after;
   act_options.checkpoint_path = join_path(state, "act.checkpoint");
   act_options.classes = act::classes_of(classes_);
   tracker_ = TRY(act::Tracker::open(*log_, seams_.files, act_options, metrics_));
@@ -140,34 +145,40 @@ Result<> Node::open_doors() {
   options.packet_bytes_max = static_cast<std::uint32_t>(config_.bytes("mqtt.packet_bytes_max"));
   options.receive_maximum = static_cast<std::uint16_t>(config_.integer("mqtt.receive_maximum"));
   options.connections_max = static_cast<std::size_t>(config_.integer("mqtt.connections_max"));
-  options.session_expiry_s_max = static_cast<std::uint32_t>(config_.duration("mqtt.session_expiry_max").count() / 1'000'000);
+  options.session_expiry_s_max =
+      static_cast<std::uint32_t>(config_.duration("mqtt.session_expiry_max").count() / 1'000'000);
+  options.command_expiry = std::chrono::ceil<std::chrono::seconds>(config_.duration("commands.not_after"));
   broker_ = TRY(mqtt::Broker::open({seams_.mqtt_loop, *log_, seams_.files, seams_.chance, metrics_, classes_},
                                    join_path(data_dir_, "state"), options));
 
   api::Options api_options;
+  api_options.act.ttl_default = std::chrono::floor<std::chrono::milliseconds>(config_.duration("commands.not_after"));
   api_options.http.body_bytes_max = config_.bytes("http.body_bytes_max");
   for (const auto& host : split(config_.text("http.allowed_hosts"))) api_options.http.hosts.push_back(host);
   api_options.query_threads = static_cast<int>(config_.integer("http.query_threads"));
-  api_ = TRY(api::Api::open({.loop = seams_.http_loop,
-                             .log = *log_,
-                             .history = *history_,
-                             .act = *tracker_,
-                             .metrics = metrics_,
-                             .chance = seams_.chance,
-                             .classes = classes_,
-                             .info = {SKERRY_VERSION, gateway_id_, demo_, seams_.clock.wall()},
-                             .pipelines = [this] { return pipelines_for_api(); },
-                             .ports = [this] { return ports_; },
-                             .decision_seconds = &metrics_.histogram("skerry_decision_seconds", "From a reading's arrival to the command or alert it caused, appended."),
-                             .commit_seconds = &metrics_.histogram("skerry_log_commit_seconds", "One group commit: write and sync.")},
-                            api_options));
+  api_ = TRY(api::Api::open(
+      {.loop = seams_.http_loop,
+       .log = *log_,
+       .history = *history_,
+       .act = *tracker_,
+       .metrics = metrics_,
+       .chance = seams_.chance,
+       .classes = classes_,
+       .info = {SKERRY_VERSION, gateway_id_, demo_, seams_.clock.wall()},
+       .pipelines = [this] { return pipelines_for_api(); },
+       .ports = [this] { return ports_; },
+       .decision_seconds = &metrics_.histogram("skerry_decision_seconds",
+                                               "From a reading's arrival to the command or alert it caused, appended."),
+       .commit_seconds = &metrics_.histogram("skerry_log_commit_seconds", "One group commit: write and sync.")},
+      api_options));
   return {};
 }
 
 std::vector<api::Pipeline> Node::pipelines_for_api() const {
   std::vector<api::Pipeline> all;
   for (auto& each : engine_->pipelines()) {
-    all.push_back({std::move(each.name), std::move(each.version), std::move(each.text), each.rows_in, each.rows_out, each.late, each.errors});
+    all.push_back({std::move(each.name), std::move(each.version), std::move(each.text), each.rows_in, each.rows_out,
+                   each.late, each.errors});
   }
   return all;
 }
@@ -175,7 +186,8 @@ std::vector<api::Pipeline> Node::pipelines_for_api() const {
 namespace {
 
 Error say_what_to_set(Error error, std::string_view key) {
-  if (error.code == Code::busy) error.what += "; set " + std::string(key) + " or port_offset to another (0 lets the system choose)";
+  if (error.code == Code::busy)
+    error.what += "; set " + std::string(key) + " or port_offset to another (0 lets the system choose)";
   return error;
 }
 

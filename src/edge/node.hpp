@@ -39,8 +39,8 @@ using Ports = std::map<std::string, std::uint16_t>;  // mqtt, http
 class Node {
  public:
   // `demo` is the demo's name for the page, or empty.
-  static Result<std::unique_ptr<Node>> open(const Seams& seams, const config::Config& config, const std::string& data_dir,
-                                            const std::string& demo);
+  static Result<std::unique_ptr<Node>> open(const Seams& seams, const config::Config& config,
+                                            const std::string& data_dir, const std::string& demo);
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;

@@ -23,9 +23,11 @@ Readers::~Readers() { stop(); }
 
 void Readers::add(log::Follower& follower) {
   const metrics::Labels labels{{"reader", std::string(follower.name())}};
-  members_.push_back({&follower,
-                      &metrics_.gauge("skerry_reader_behind_records", "Records that a reader of the log has not read yet.", labels),
-                      &metrics_.counter("skerry_reader_failures_total", "Steps of a reader that failed and are tried again.", labels)});
+  members_.push_back(
+      {&follower,
+       &metrics_.gauge("skerry_reader_behind_records", "Records that a reader of the log has not read yet.", labels),
+       &metrics_.counter("skerry_reader_failures_total", "Steps of a reader that failed and are tried again.",
+                         labels)});
 }
 
 void Readers::add_tick(std::function<Result<>(Wall)> tick) { ticks_.push_back(std::move(tick)); }
@@ -41,8 +43,9 @@ void Readers::wake() {
 void Readers::failed(Member& member, const Error& error) {
   member.failures->add();
   member.not_before = clock_.mono() + retry_after;
-  logger::error("edge", "a reader of the log failed and is tried again",
-                {{"reader", member.follower->name()}, {"why", error.text()}, {"at", member.follower->position().value}});
+  logger::error(
+      "edge", "a reader of the log failed and is tried again",
+      {{"reader", member.follower->name()}, {"why", error.text()}, {"at", member.follower->position().value}});
 }
 
 bool Readers::round() {

@@ -28,9 +28,9 @@ class Readers {
   void add(log::Follower& follower);
   void add_tick(std::function<Result<>(Wall)> tick);  // about ten times a second, after the followers
 
-  bool round();        // true when there may be more to do at once
+  bool round();  // true when there may be more to do at once
   void tick();
-  void checkpoint();   // all of them; errors are told
+  void checkpoint();  // all of them; errors are told
   // Called (any thread) when there is something new to read; the simulation's way to hear of it.
   std::function<void()> woken;
 

@@ -42,8 +42,10 @@ Result<std::shared_ptr<BlockFile>> BlockFile::open(Files& files, std::string_vie
   if (load_le<std::uint16_t>(head.data() + 8) > format_version) {
     return fail(Code::unsupported, "a block file of a newer format: use the newer program", block->path_);
   }
-  if (load_le<std::uint64_t>(head.data() + 16) != epoch) return damaged("the block file is of another log", block->path_);
-  const auto trailer = TRY(read_exactly(*block->file_, size - block::trailer_bytes, block::trailer_bytes, block->path_));
+  if (load_le<std::uint64_t>(head.data() + 16) != epoch)
+    return damaged("the block file is of another log", block->path_);
+  const auto trailer =
+      TRY(read_exactly(*block->file_, size - block::trailer_bytes, block::trailer_bytes, block->path_));
   const auto index_at = load_le<std::uint64_t>(trailer.data());
   const std::uint64_t index_bytes = load_le<std::uint32_t>(trailer.data() + 8);
   if (load_le<std::uint32_t>(trailer.data() + 12) != block::trailer_magic ||
@@ -163,7 +165,8 @@ Result<> BlockFile::verify(const std::function<void(std::string)>& wrong) const 
     for (std::size_t k = 0; k < records.size(); ++k) {
       const auto& r = records[k];
       if (k > 0 && (records[k - 1].position >= r.position || records[k - 1].offset >= r.offset)) {
-        wrong(path_ + ": chunk " + std::to_string(i) + " is out of order at position " + std::to_string(r.position.value));
+        wrong(path_ + ": chunk " + std::to_string(i) + " is out of order at position " +
+              std::to_string(r.position.value));
       }
       const auto event = codec::event_time(r.payload, r.appended_at);
       if (event < entry.earliest || event > entry.latest) {

@@ -12,7 +12,8 @@ namespace skerry::log {
 BlockWriter::BlockWriter(std::string path, std::unique_ptr<File> file, std::uint64_t epoch, Class cls)
     : path_(std::move(path)), file_(std::move(file)), epoch_(epoch), cls_(cls), at_(block::header_bytes) {}
 
-Result<std::unique_ptr<BlockWriter>> BlockWriter::create(Files& files, std::string path, std::uint64_t epoch, Class cls) {
+Result<std::unique_ptr<BlockWriter>> BlockWriter::create(Files& files, std::string path, std::uint64_t epoch,
+                                                         Class cls) {
   auto file = TRY(files.open(path, Files::Mode::create));
   return std::unique_ptr<BlockWriter>(new BlockWriter(std::move(path), std::move(file), epoch, cls));
 }
@@ -20,8 +21,15 @@ Result<std::unique_ptr<BlockWriter>> BlockWriter::create(Files& files, std::stri
 Result<> BlockWriter::add(const RecordView& r) {
   const auto event = codec::event_time(r.payload, r.appended_at);
   if (open_.count == 0) {
-    open_ = {.at = at_, .first = r.position, .last = {}, .first_offset = r.offset, .last_offset = {},
-             .first_append = r.appended_at, .last_append = {}, .earliest = event, .latest = event};
+    open_ = {.at = at_,
+             .first = r.position,
+             .last = {},
+             .first_offset = r.offset,
+             .last_offset = {},
+             .first_append = r.appended_at,
+             .last_append = {},
+             .earliest = event,
+             .latest = event};
     append_varint(positions_, r.position.value);
     append_varint(offsets_, r.offset.value);
     append_varint(times_, zigzag(r.appended_at.time_since_epoch().count()));

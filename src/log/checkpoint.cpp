@@ -17,8 +17,10 @@ constexpr std::uint64_t state_bytes_max = 256 * MiB - header_bytes;
 Result<> save(Files& files, std::string_view path, std::uint32_t version, Position position, Bytes state,
               const Log& log) {
   if (position > log.committed_end()) {
-    return fail(Code::invalid, "a checkpoint of position " + std::to_string(position.value) +
-                                   ", which is not committed: after a crash it may name another record", std::string(path));
+    return fail(Code::invalid,
+                "a checkpoint of position " + std::to_string(position.value) +
+                    ", which is not committed: after a crash it may name another record",
+                std::string(path));
   }
   if (state.size() > state_bytes_max) return fail(Code::full, "a checkpoint of more than 256 MiB", std::string(path));
   Buffer raw(header_bytes);

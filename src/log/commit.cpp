@@ -29,8 +29,8 @@ void LogImpl::note_rate(const MemoryBatch& batch, Mono now) {
 
 Result<std::shared_ptr<Segment>> LogImpl::new_segment(const Mark& first, const Copied* copied, std::uint64_t bytes) {
   auto taken = TRY(pool_->take(first_batch_at + bytes));
-  const SegmentHeader header{.epoch = epoch_, .salt = chance_.next(), .first = first, .made_at = clock_.wall(),
-                             .file_bytes = taken.bytes};
+  const SegmentHeader header{
+      .epoch = epoch_, .salt = chance_.next(), .first = first, .made_at = clock_.wall(), .file_bytes = taken.bytes};
   return start_segment(files_, journal_dir_, taken.path, std::move(taken.file), header, copied);
 }
 

@@ -19,8 +19,10 @@ Result<Folder> Folder::read(Files& files, std::string_view dir) {
     Buffer page(page_bytes);
     page.resize(TRY(file->read(0, page)));
     const auto header = decode_segment_page(page);
-    if (header && header->epoch == folder.epoch) segment.header = *header;
-    else segment.wrong = header ? "it belongs to another log" : header.error().what;
+    if (header && header->epoch == folder.epoch)
+      segment.header = *header;
+    else
+      segment.wrong = header ? "it belongs to another log" : header.error().what;
     folder.segments.push_back(std::move(segment));
   }
   const auto blocks = join_path(dir, "blocks");
@@ -41,8 +43,8 @@ Result<Folder> Folder::read(Files& files, std::string_view dir) {
   // As open() sees it: older than the newest blocks means not freed yet; as old means that those are half made.
   const auto newest = folder.blocks.back().name.first;
   std::erase_if(folder.segments, [&](const SegmentFile& s) { return s.header && s.header->first.position < newest; });
-  const bool still_there =
-      std::ranges::any_of(folder.segments, [&](const SegmentFile& s) { return s.header && s.header->first.position == newest; });
+  const bool still_there = std::ranges::any_of(
+      folder.segments, [&](const SegmentFile& s) { return s.header && s.header->first.position == newest; });
   if (still_there) {
     folder.half_made += std::erase_if(folder.blocks, [&](const BlockEntry& b) { return b.name.first == newest; });
   }

@@ -25,7 +25,7 @@ struct Folder {
   std::vector<SegmentFile> segments;  // in order
   std::vector<BlockEntry> blocks;     // in order; those of a segment that is still there are left out
   std::size_t free_segments = 0;
-  std::size_t half_made = 0;          // block files that do not count
+  std::size_t half_made = 0;  // block files that do not count
 
   static Result<Folder> read(Files& files, std::string_view dir);
   // Where a segment ends: at the next one's first batch.

@@ -86,8 +86,9 @@ Result<SegmentHeader> decode_segment_page(Bytes page) {
     if (load_le<std::uint32_t>(at + 4) != crc32c(page.subspan(where + 8, segment_header_bytes - 8))) continue;
     const auto version = load_le<std::uint16_t>(at + 8);
     if (version > format_version) {
-      return fail(Code::unsupported, "a journal of format " + std::to_string(version) + "; this program knows formats up to " +
-                                         std::to_string(format_version) + ": use the newer program");
+      return fail(Code::unsupported, "a journal of format " + std::to_string(version) +
+                                         "; this program knows formats up to " + std::to_string(format_version) +
+                                         ": use the newer program");
     }
     return SegmentHeader{.epoch = load_le<std::uint64_t>(at + 16),
                          .salt = load_le<std::uint64_t>(at + 24),

@@ -94,7 +94,8 @@ std::string Gaps::json(const Hole& hole) {
     if (hole.from.offsets[c] == hole.to.offsets[c]) continue;
     if (!first) text += ',';
     first = false;
-    text += '"' + std::string(record::name(static_cast<Class>(c))) + "\":" + range(hole.from.offsets[c], hole.to.offsets[c]);
+    text += '"' + std::string(record::name(static_cast<Class>(c))) +
+            "\":" + range(hole.from.offsets[c], hole.to.offsets[c]);
   }
   return text + "}}";
 }

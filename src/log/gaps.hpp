@@ -16,7 +16,7 @@ class Gaps {
  public:
   Gaps(Files& files, std::string path) : files_(files), path_(std::move(path)) {}
 
-  void load();  // an unreadable file counts as empty
+  void load();                  // an unreadable file counts as empty
   bool note(const Hole& hole);  // false when it was known
   std::vector<Hole> undeclared() const;
   Result<> declared(std::span<const Hole> holes);

@@ -5,24 +5,24 @@
 
 namespace skerry::log {
 
-inline constexpr std::uint64_t page_bytes = 4 * KiB;            // flash and file systems write no less
-inline constexpr std::uint64_t batch_align = 8;                 // a batch begins at a multiple of this
-inline constexpr std::uint64_t segment_bytes_min = 16 * KiB;    // the simulation uses small ones
-inline constexpr std::uint64_t append_bytes_max = 64 * MiB;     // encoded records of one append(); they are one batch
-inline constexpr std::uint64_t batch_bytes_max = 1024 * MiB;    // a length above it is no length
-inline constexpr std::uint64_t slab_bytes = 256 * KiB;          // unit of memory for the newest records
-inline constexpr std::uint32_t records_per_stop = 8;            // a reader in memory skips fewer than this many
-inline constexpr std::uint64_t index_step_bytes = 16 * KiB;     // one entry of a segment's index in memory
-inline constexpr std::uint64_t walk_window_bytes = 64 * KiB;    // read from a segment at once
-inline constexpr std::uint64_t stretch_bytes = 256 * KiB;       // one extent of a journal segment
-inline constexpr std::uint64_t chunk_raw_bytes = 64 * KiB;      // of records in a block's chunk, before packing
-inline constexpr std::uint64_t chunk_raw_bytes_max = 128 * MiB; // one record may be as large as an append
+inline constexpr std::uint64_t page_bytes = 4 * KiB;             // flash and file systems write no less
+inline constexpr std::uint64_t batch_align = 8;                  // a batch begins at a multiple of this
+inline constexpr std::uint64_t segment_bytes_min = 16 * KiB;     // the simulation uses small ones
+inline constexpr std::uint64_t append_bytes_max = 64 * MiB;      // encoded records of one append(); they are one batch
+inline constexpr std::uint64_t batch_bytes_max = 1024 * MiB;     // a length above it is no length
+inline constexpr std::uint64_t slab_bytes = 256 * KiB;           // unit of memory for the newest records
+inline constexpr std::uint32_t records_per_stop = 8;             // a reader in memory skips fewer than this many
+inline constexpr std::uint64_t index_step_bytes = 16 * KiB;      // one entry of a segment's index in memory
+inline constexpr std::uint64_t walk_window_bytes = 64 * KiB;     // read from a segment at once
+inline constexpr std::uint64_t stretch_bytes = 256 * KiB;        // one extent of a journal segment
+inline constexpr std::uint64_t chunk_raw_bytes = 64 * KiB;       // of records in a block's chunk, before packing
+inline constexpr std::uint64_t chunk_raw_bytes_max = 128 * MiB;  // one record may be as large as an append
 inline constexpr std::uint64_t footer_raw_bytes_max = 64 * MiB;
-inline constexpr std::size_t spare_segments = 1;                // kept prewritten, so that a commit need not
-inline constexpr std::size_t free_segments_max = 3;             // more than these are removed
-inline constexpr std::size_t block_files_cached = 32;           // open, with their footers
-inline constexpr std::size_t chunks_cached = 8;                 // unpacked
-inline constexpr std::size_t gaps_remembered = 1000;            // holes that were declared already
+inline constexpr std::size_t spare_segments = 1;       // kept prewritten, so that a commit need not
+inline constexpr std::size_t free_segments_max = 3;    // more than these are removed
+inline constexpr std::size_t block_files_cached = 32;  // open, with their footers
+inline constexpr std::size_t chunks_cached = 8;        // unpacked
+inline constexpr std::size_t gaps_remembered = 1000;   // holes that were declared already
 static_assert(append_bytes_max < batch_bytes_max);
 static_assert(chunk_raw_bytes_max >= append_bytes_max + chunk_raw_bytes);
 

@@ -52,10 +52,10 @@ struct Options {
   Profile profile = Profile::balanced;
   std::chrono::microseconds window_max{20'000};
   double window_above_per_second = 50;
-  std::uint64_t segment_bytes = 16 * MiB;   // one journal file, prewritten, used again and again
-  std::uint64_t tail_bytes_max = 4 * MiB;   // newest records kept in memory for readers
+  std::uint64_t segment_bytes = 16 * MiB;     // one journal file, prewritten, used again and again
+  std::uint64_t tail_bytes_max = 4 * MiB;     // newest records kept in memory for readers
   std::uint64_t waiting_bytes_max = 8 * MiB;  // appended and not yet committed; beyond it append() says Code::busy
-  Chance* chance = nullptr;  // draws the epoch and the segments' salts; the system's when null
+  Chance* chance = nullptr;                   // draws the epoch and the segments' salts; the system's when null
 };
 
 // Some records in order of position, and the position to read on from. Empty at the end of the log.
@@ -104,7 +104,7 @@ struct Stats {
 
 // What open() found.
 struct Recovery {
-  std::uint64_t torn_bytes = 0;     // an unfinished batch at the end, never acknowledged
+  std::uint64_t torn_bytes = 0;  // an unfinished batch at the end, never acknowledged
   std::uint64_t damaged_records = 0;
   std::string told;  // one sentence for the operator
 };

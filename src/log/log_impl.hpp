@@ -143,7 +143,7 @@ class LogImpl final : public Log {
   Tail tail_;
   std::optional<Mono> due_;
   Mono not_before_{};  // after a full disk
-  double rate_ = 0;  // arrivals per second, lately
+  double rate_ = 0;    // arrivals per second, lately
   Mono rate_at_{};
   bool failed_ = false;
   std::uint64_t commits_ = 0;

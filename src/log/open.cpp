@@ -147,9 +147,9 @@ Result<> LogImpl::recover_tail(Found& found) {
     auto& segment = *found.segments.back();
     const bool newest = segment.end().number == segment.header().first.number;
     auto file = TRY(files_.open(segment.path(), Files::Mode::read));
-    BatchWalk walk(*file, segment.header(), segment.file_bytes(),
-                   {.number = segment.header().first.number,
-                    .end_number = newest ? BatchWalk::no_end : segment.end().number});
+    BatchWalk walk(
+        *file, segment.header(), segment.file_bytes(),
+        {.number = segment.header().first.number, .end_number = newest ? BatchWalk::no_end : segment.end().number});
     auto expected = segment.header().first;
     std::optional<Copied> last;
     while (TRY(walk.next())) {
@@ -233,13 +233,15 @@ Result<> LogImpl::begin_writing(Found& found) {
     }
   }
   Catalogue all;
-  for (const auto& [position, set] : found.sets) all.push_back({set.first, nullptr, std::make_shared<const BlockSet>(set)});
+  for (const auto& [position, set] : found.sets)
+    all.push_back({set.first, nullptr, std::make_shared<const BlockSet>(set)});
   for (const auto& segment : found.segments) all.push_back({segment->header().first.position, segment, nullptr});
   all.push_back({first.position, active_, nullptr});
   std::ranges::stable_sort(all, {}, &Stretch::first);
   for (std::size_t i = 0; i + 1 < all.size(); ++i) {
     const auto& blocks = all[i].blocks;
-    if (blocks && blocks->end < all[i + 1].first) found.holes.push_back({{0, blocks->end, {}}, {0, all[i + 1].first, {}}});
+    if (blocks && blocks->end < all[i + 1].first)
+      found.holes.push_back({{0, blocks->end, {}}, {0, all[i + 1].first, {}}});
   }
   const auto next = active_->end();
   const std::scoped_lock lock(mutex_);
@@ -254,7 +256,8 @@ void LogImpl::tell(const Found& found) {
   for (const auto& hole : found.holes) recovery_.damaged_records += std::max<std::uint64_t>(hole.records(), 1);
   recovery_.told += "the log goes on at position " + std::to_string(active_->end().position.value);
   if (recovery_.torn_bytes > 0) {
-    recovery_.told += "; " + std::to_string(recovery_.torn_bytes) + " bytes of a batch that was never acknowledged were cut";
+    recovery_.told +=
+        "; " + std::to_string(recovery_.torn_bytes) + " bytes of a batch that was never acknowledged were cut";
   }
   if (recovery_.damaged_records > 0) {
     recovery_.told += "; " + std::to_string(recovery_.damaged_records) + " stored records are damaged";

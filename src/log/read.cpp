@@ -88,7 +88,8 @@ Result<Chunk> LogImpl::read_blocks(const BlockSet& set, Position from, const Rea
       continue;
     }
     const auto chunks = (*file)->chunks();
-    for (auto i = static_cast<std::size_t>(std::ranges::lower_bound(chunks, from, {}, &ChunkEntry::last) - chunks.begin());
+    for (auto i =
+             static_cast<std::size_t>(std::ranges::lower_bound(chunks, from, {}, &ChunkEntry::last) - chunks.begin());
          i < chunks.size(); ++i) {
       auto chunk = store_->read(*name, i);
       if (!chunk && !is_damage(chunk.error())) return std::unexpected(chunk.error());
@@ -148,8 +149,13 @@ std::vector<Extent> LogImpl::extents(std::string_view device, EventTime from, Ev
       }
       for (const auto i : (*file)->chunks_of(device, from, to)) {
         const auto& c = (*file)->chunks()[i];
-        got.push_back({.id = i + std::uint64_t{1}, .classes = record::mask(name->cls), .first = c.first,
-                       .end = c.last + 1, .earliest = c.earliest, .latest = c.latest, .bounds_known = true});
+        got.push_back({.id = i + std::uint64_t{1},
+                       .classes = record::mask(name->cls),
+                       .first = c.first,
+                       .end = c.last + 1,
+                       .earliest = c.earliest,
+                       .latest = c.latest,
+                       .bounds_known = true});
       }
     }
     std::sort(got.begin() + static_cast<std::ptrdiff_t>(before), got.end(),
@@ -169,7 +175,8 @@ Result<Chunk> LogImpl::read_extent(const Extent& extent, std::string_view device
       if (chunk) return only_device(std::move(*chunk), device);
       if (!is_damage(chunk.error())) return chunk;
       const auto file = store_->open(*name);
-      if (file && extent.id <= (*file)->chunks().size()) note_hole(hole_of((*file)->chunks()[extent.id - 1], name->cls));
+      if (file && extent.id <= (*file)->chunks().size())
+        note_hole(hole_of((*file)->chunks()[extent.id - 1], name->cls));
     }
     return Chunk({}, {}, extent.end);
   }

@@ -22,9 +22,7 @@ Mark Segment::end() const {
 }
 
 // The worst case: it begins on a page.
-std::uint64_t Segment::bytes_of(const MemoryBatch& batch) {
-  return page_bytes + batch_header_bytes + batch.body_bytes;
-}
+std::uint64_t Segment::bytes_of(const MemoryBatch& batch) { return page_bytes + batch_header_bytes + batch.body_bytes; }
 
 Result<std::uint64_t> Segment::write(MemoryBatch& batch) {
   INVARIANT(!batch.pieces.empty());

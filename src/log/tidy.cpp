@@ -30,7 +30,8 @@ Result<bool> LogImpl::tidy() {
   return true;
 }
 
-// Readers that hold the old catalogue may still look into a segment: overwritten under their eyes, it would seem damaged.
+// Readers that hold the old catalogue may still look into a segment: overwritten under their eyes, it would seem
+// damaged.
 Result<bool> LogImpl::free_unread() {
   bool any = false;
   for (auto at = unread_.begin(); at != unread_.end();) {
@@ -59,7 +60,8 @@ Result<> LogImpl::make_blocks(const std::shared_ptr<Segment>& segment) {
           auto read = for_each_record(batch.header, batch.body, [&](const RecordView& r) {
             auto& writer = writers[static_cast<std::size_t>(r.cls)];
             if (!writer) {
-              const auto path = join_path(blocks_dir_, hex16(first.value) + "." + std::string(record::name(r.cls)) + ".new");
+              const auto path =
+                  join_path(blocks_dir_, hex16(first.value) + "." + std::string(record::name(r.cls)) + ".new");
               auto made = BlockWriter::create(files_, path, epoch_, r.cls);
               if (!made) {
                 added = std::unexpected(made.error());
@@ -125,8 +127,11 @@ Result<> LogImpl::declare_gaps() {
   std::vector<Record> records;
   for (const auto& hole : holes) payloads.push_back(Gaps::json(hole));
   for (const auto& payload : payloads) {
-    records.push_back({.cls = Class::critical, .kind = record::Kind::gap, .topic = "$skerry/gap",
-                       .payload = as_bytes(payload), .origin = "log"});
+    records.push_back({.cls = Class::critical,
+                       .kind = record::Kind::gap,
+                       .topic = "$skerry/gap",
+                       .payload = as_bytes(payload),
+                       .origin = "log"});
   }
   if (const auto appended = append(records, Urgency::now); !appended) {
     if (appended.error().code == Code::busy) return {};  // at the next step

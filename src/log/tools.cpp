@@ -41,7 +41,8 @@ class Order {
   void next_of_class(const RecordView& r, const std::string& where) {
     ++verified_.records;
     const auto c = static_cast<std::size_t>(r.cls);
-    if (seen_[c] && r.position <= last_[c]) problem(where + ": position " + number(r.position.value) + " is out of order");
+    if (seen_[c] && r.position <= last_[c])
+      problem(where + ": position " + number(r.position.value) + " is out of order");
     if (seen_[c] && r.offset.value != next_[c]) gap(r, c, where);
     seen_[c] = true;
     last_[c] = r.position;
@@ -55,8 +56,11 @@ class Order {
  private:
   void gap(const RecordView& r, std::size_t c, const std::string& where) {
     const auto name = std::string(record::name(r.cls));
-    if (r.offset.value < next_[c]) problem(where + ": " + name + " offset " + number(r.offset.value) + " stands twice");
-    else problem(where + ": " + name + " offsets " + number(next_[c]) + " to " + number(r.offset.value - 1) + " are missing");
+    if (r.offset.value < next_[c])
+      problem(where + ": " + name + " offset " + number(r.offset.value) + " stands twice");
+    else
+      problem(where + ": " + name + " offsets " + number(next_[c]) + " to " + number(r.offset.value - 1) +
+              " are missing");
   }
 
   Verified& verified_;
@@ -164,9 +168,9 @@ Result<> inspect(Files& files, std::string_view dir, const Sink& sink) {
     for (const auto offset : s.header->first.offsets) line += " " + number(offset);
     sink(line + "  " + number(s.file_bytes) + " bytes\n");
   }
-  sink(number(folder.segments.size()) + " segments, " + number(journal_bytes) + " bytes; " + number(folder.blocks.size()) +
-       " block files, " + number(block_bytes) + " bytes; " + number(folder.free_segments) + " free segments; " +
-       number(folder.half_made) + " files that do not count\n");
+  sink(number(folder.segments.size()) + " segments, " + number(journal_bytes) + " bytes; " +
+       number(folder.blocks.size()) + " block files, " + number(block_bytes) + " bytes; " +
+       number(folder.free_segments) + " free segments; " + number(folder.half_made) + " files that do not count\n");
   return {};
 }
 

@@ -23,8 +23,8 @@ class BatchWalk {
 
   struct Range {
     std::uint64_t at = first_batch_at;
-    std::uint64_t number = 0;             // of the batch at `at`
-    std::uint64_t end_number = no_end;    // where the segment is known to end
+    std::uint64_t number = 0;           // of the batch at `at`
+    std::uint64_t end_number = no_end;  // where the segment is known to end
     std::uint64_t window_bytes = walk_window_bytes;
   };
 

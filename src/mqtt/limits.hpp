@@ -26,6 +26,7 @@ inline constexpr std::chrono::seconds connect_within{10};             // from ac
 inline constexpr std::uint32_t session_expiry_s_max = 7 * 24 * 3600;  // a session nobody came back to
 inline constexpr std::size_t read_bytes = 64 * KiB;                   // of the log at a time
 inline constexpr int reads_per_turn = 4;                              // by one session that catches up
+inline constexpr std::chrono::seconds command_expiry{30};             // of a command whose publisher named none
 inline constexpr std::chrono::seconds checkpoint_every{30};
 
 static_assert(packet_bytes_ceiling <= remaining_length_max);

@@ -20,6 +20,7 @@ struct Options {
   std::uint16_t keep_alive_s_max = 0;  // 0: whatever the client asks for, also none
   std::uint32_t session_expiry_s_max = limits::session_expiry_s_max;
   std::chrono::seconds connect_within = limits::connect_within;
+  std::chrono::seconds command_expiry = limits::command_expiry;
   std::chrono::seconds checkpoint_every = limits::checkpoint_every;
 };
 

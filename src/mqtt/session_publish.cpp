@@ -10,6 +10,12 @@ bool is_internal(std::string_view topic) {
   return topic.starts_with("$skerry/") || topic.starts_with("$SYS/") || topic.starts_with("$share/");
 }
 
+// commands/{device}, and not what devices answer below it.
+bool is_command(std::string_view topic) {
+  return topic.starts_with("commands/") &&
+         topic.find('/', std::string_view("commands/").size()) == std::string_view::npos;
+}
+
 bool is_told(std::string_view topic) { return topic.starts_with("commands/"); }
 
 std::string delivery_payload(std::string_view state, std::string_view client_id, std::uint16_t packet_id) {
@@ -139,6 +145,8 @@ std::optional<Refusal> Session::take_publish(const Frame& frame, const Now& now,
   record.topic = packet.topic;
   record.payload = packet.payload;
   record.origin = state_->client_id;
+  // A command that comes late is a danger: one whose publisher set no time has the default not-after.
+  if (!record.expires_at && is_command(packet.topic)) record.expires_at = now.wall + options_.command_expiry;
   append.then = packet.qos == 1 ? Type::puback : Type::pubrec;
   append.packet_id = packet.packet_id;
   return {};

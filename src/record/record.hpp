@@ -60,10 +60,10 @@ struct Record {
   std::uint16_t packet_id = 0;  // of a QoS 2 PUBLISH (with origin: knows its repetition); else 0
   std::string_view topic;
   Bytes payload;
-  std::string_view origin;               // who wrote it: MQTT client id, `http`, `pipeline:NAME`
-  std::optional<Wall> expires_at;        // never delivered from then on (MQTT 5 expiry, a command's not-after)
-  std::optional<Position> cause;         // the record it was derived from
-  Bytes properties;                      // MQTT 5 PUBLISH properties to forward, as on the wire, without their length
+  std::string_view origin;         // who wrote it: MQTT client id, `http`, `pipeline:NAME`
+  std::optional<Wall> expires_at;  // never delivered from then on (MQTT 5 expiry, a command's not-after)
+  std::optional<Position> cause;   // the record it was derived from
+  Bytes properties;                // MQTT 5 PUBLISH properties to forward, as on the wire, without their length
 };
 
 struct RecordView : Record {
@@ -85,7 +85,7 @@ std::optional<Class> skip(Reader& from);
 inline Class class_at(Bytes record) { return static_cast<Class>(std::to_integer<unsigned>(record[0]) & 3U); }
 
 // ---- topics (MQTT 5.0 section 4.7) ----
-inline constexpr std::size_t topic_bytes_max = 1024;   // of UTF-8; MQTT allows 65,535
+inline constexpr std::size_t topic_bytes_max = 1024;  // of UTF-8; MQTT allows 65,535
 inline constexpr std::size_t topic_levels_max = 128;
 
 // What is wrong with it, or nothing: empty, wildcards, NUL, not UTF-8, too long, too many levels.

@@ -45,10 +45,20 @@ bool is_utf8(std::string_view text) {
     int more = 0;
     std::uint32_t code = 0;
     std::uint32_t least = 0;
-    if (*at >= 0xc2 && *at < 0xe0) { more = 1; code = *at & 0x1fU; least = 0x80; }
-    else if ((*at & 0xf0) == 0xe0) { more = 2; code = *at & 0x0fU; least = 0x800; }
-    else if (*at >= 0xf0 && *at < 0xf5) { more = 3; code = *at & 0x07U; least = 0x10000; }
-    else return false;
+    if (*at >= 0xc2 && *at < 0xe0) {
+      more = 1;
+      code = *at & 0x1fU;
+      least = 0x80;
+    } else if ((*at & 0xf0) == 0xe0) {
+      more = 2;
+      code = *at & 0x0fU;
+      least = 0x800;
+    } else if (*at >= 0xf0 && *at < 0xf5) {
+      more = 3;
+      code = *at & 0x07U;
+      least = 0x10000;
+    } else
+      return false;
     if (end - at <= more) return false;
     for (int i = 1; i <= more; ++i) {
       if ((at[i] & 0xc0) != 0x80) return false;
@@ -108,7 +118,8 @@ std::string_view device_of(std::string_view topic) {
 Result<> check_device_id(std::string_view id) {
   if (id.empty()) return fail(Code::invalid, "the device id is empty");
   if (id.size() > 128) return fail(Code::invalid, "the device id has more than 128 bytes");
-  if (id.find_first_of("/+#") != std::string_view::npos) return fail(Code::invalid, "a device id must not contain / + #");
+  if (id.find_first_of("/+#") != std::string_view::npos)
+    return fail(Code::invalid, "a device id must not contain / + #");
   if (!is_utf8(id)) return fail(Code::invalid, "the device id is not UTF-8");
   for (const char c : id) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {

@@ -17,7 +17,9 @@ std::string clean(std::string_view path) {
   return name.empty() ? "." : name;
 }
 
-std::unexpected<Error> no_power(std::string_view path) { return skerry::fail(Code::io, "the power has failed", std::string(path)); }
+std::unexpected<Error> no_power(std::string_view path) {
+  return skerry::fail(Code::io, "the power has failed", std::string(path));
+}
 
 }  // namespace
 
@@ -25,9 +27,9 @@ std::unexpected<Error> no_power(std::string_view path) { return skerry::fail(Cod
 struct Disk::Inode {
   Buffer bytes;
   std::uint64_t durable_size = 0;
-  std::set<std::uint64_t> dirty;               // the next sync writes them
-  std::set<std::uint64_t> forgotten;           // a failed sync lost them, though they still read as written
-  std::map<std::uint64_t, Buffer> medium;      // of sectors that were on the medium before; none: zeroes
+  std::set<std::uint64_t> dirty;           // the next sync writes them
+  std::set<std::uint64_t> forgotten;       // a failed sync lost them, though they still read as written
+  std::map<std::uint64_t, Buffer> medium;  // of sectors that were on the medium before; none: zeroes
 
   // Keeps what the medium holds before the sector is changed.
   void touch(std::uint64_t sector) {
@@ -35,8 +37,9 @@ struct Disk::Inode {
     if (!dirty.insert(sector).second || medium.contains(sector)) return;
     const auto begin = sector * sector_bytes;
     if (begin >= durable_size) return;
-    Buffer old(bytes.begin() + static_cast<std::ptrdiff_t>(begin),
-               bytes.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(begin + sector_bytes, bytes.size())));
+    Buffer old(
+        bytes.begin() + static_cast<std::ptrdiff_t>(begin),
+        bytes.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(begin + sector_bytes, bytes.size())));
     medium.emplace(sector, std::move(old));
   }
 
@@ -56,7 +59,12 @@ struct Disk::Inode {
 class Disk::OpenFile final : public File {
  public:
   OpenFile(Disk& disk, std::shared_ptr<Inode> inode, std::string path, bool is_lock, bool writes)
-      : disk_(disk), inode_(std::move(inode)), path_(std::move(path)), boot_(disk.boot_), is_lock_(is_lock), writes_(writes) {}
+      : disk_(disk),
+        inode_(std::move(inode)),
+        path_(std::move(path)),
+        boot_(disk.boot_),
+        is_lock_(is_lock),
+        writes_(writes) {}
   ~OpenFile() override {
     if (!is_lock_) return;
     const std::scoped_lock lock(disk_.mutex_);
@@ -70,8 +78,8 @@ class Disk::OpenFile final : public File {
     if (boot_ != disk_.boot_ || disk_.cut_) return no_power(path_);
     if (!writes_) return skerry::fail(Code::denied, "is open for reading only", path_);
     const auto end = offset + bytes.size();
-    const bool fits = end <= inode_->bytes.size() ||
-                      disk_.used() + end - inode_->bytes.size() <= disk_.options_.capacity_bytes;
+    const bool fits =
+        end <= inode_->bytes.size() || disk_.used() + end - inode_->bytes.size() <= disk_.options_.capacity_bytes;
     // A write that the power cuts has got some of the way: cut() then decides how far.
     const bool cutting = disk_.cut_after_ && *disk_.cut_after_ == 0;
     if (cutting && fits) put(offset, bytes);
@@ -97,8 +105,10 @@ class Disk::OpenFile final : public File {
     if (auto allowed = disk_.before(Op::sync, path_); !allowed) {
       if (disk_.cut_) return allowed;
       for (const auto sector : inode.dirty) {  // some got there, none is tried again
-        if (disk_.chance_->one_in(2)) inode.synced(sector);
-        else inode.forgotten.insert(sector);
+        if (disk_.chance_->one_in(2))
+          inode.synced(sector);
+        else
+          inode.forgotten.insert(sector);
       }
       inode.dirty.clear();
       return allowed;
@@ -178,7 +188,8 @@ Result<> Disk::before(Op op, std::string_view path) {
       continue;
     }
     --fault.count;
-    return skerry::fail(fault.code, fault.code == Code::full ? "no space left (injected)" : "I/O error (injected)", std::string(path));
+    return skerry::fail(fault.code, fault.code == Code::full ? "no space left (injected)" : "I/O error (injected)",
+                        std::string(path));
   }
   return {};
 }
@@ -186,8 +197,10 @@ Result<> Disk::before(Op op, std::string_view path) {
 void Disk::change(Change change) {
   auto& pending = unsynced_names_[std::string(parent_path(change.names.front().first))];
   for (const auto& [name, inode] : change.names) {
-    if (inode) names_[name] = *inode;
-    else names_.erase(name);
+    if (inode)
+      names_[name] = *inode;
+    else
+      names_.erase(name);
   }
   pending.push_back(std::move(change));
 }
@@ -197,14 +210,18 @@ void Disk::settle(Inode& inode) {
   if (inode.bytes.size() != inode.durable_size) {
     const auto fate = chance_->below(3);
     const auto grown = inode.bytes.size() > inode.durable_size ? inode.bytes.size() - inode.durable_size : 0;
-    if (fate == 0) inode.bytes.resize(inode.durable_size);
-    else if (fate == 1 && grown > 0) inode.bytes.resize(inode.durable_size + chance_->below(grown));
+    if (fate == 0)
+      inode.bytes.resize(inode.durable_size);
+    else if (fate == 1 && grown > 0)
+      inode.bytes.resize(inode.durable_size + chance_->below(grown));
   }
   for (const auto sector : inode.forgotten) inode.revert(sector, 0);
   for (const auto sector : inode.dirty) {
     const auto fate = chance_->below(8);
-    if (fate < 3) inode.revert(sector, 0);
-    else if (fate == 3) inode.revert(sector, chance_->below(sector_bytes));
+    if (fate < 3)
+      inode.revert(sector, 0);
+    else if (fate == 3)
+      inode.revert(sector, chance_->below(sector_bytes));
   }
   inode.durable_size = inode.bytes.size();
   inode.dirty.clear();
@@ -220,8 +237,10 @@ void Disk::cut() {
     for (const auto& change : changes) {
       if (chance_->one_in(2)) continue;
       for (const auto& [name, inode] : change.names) {
-        if (inode) durable_names_[name] = *inode;
-        else durable_names_.erase(name);
+        if (inode)
+          durable_names_[name] = *inode;
+        else
+          durable_names_.erase(name);
       }
     }
   }
@@ -385,8 +404,10 @@ Result<> Disk::sync_dir(std::string_view dir) {
   if (pending == unsynced_names_.end()) return {};
   for (const auto& change : pending->second) {
     for (const auto& [name, inode] : change.names) {
-      if (inode) durable_names_[name] = *inode;
-      else durable_names_.erase(name);
+      if (inode)
+        durable_names_[name] = *inode;
+      else
+        durable_names_.erase(name);
     }
   }
   unsynced_names_.erase(pending);

@@ -55,7 +55,7 @@ class Disk final : public Files {
   void flip_bit(std::string_view path, std::uint64_t bit);  // on the medium; the file must be there
   void set_capacity(std::uint64_t bytes);
 
-  std::uint64_t operations() const;     // that change something, so far
+  std::uint64_t operations() const;  // that change something, so far
   std::uint64_t bytes_written() const;
   std::uint64_t syncs() const;
   // Every file with its bytes, for comparing runs.

@@ -22,13 +22,14 @@ struct Host::End : std::enable_shared_from_this<Host::End> {
   Address peer;
   bool started = false;
   bool reading = true;
-  bool closed = false;       // by us
-  bool broken = false;       // no more arrives or leaves
+  bool closed = false;  // by us
+  bool broken = false;  // no more arrives or leaves
   bool dirty = false;
   bool tell_closed = false;  // the other side has gone; told after the inbox is empty
 
   Mono arrival() {
-    const auto delay = std::chrono::microseconds{1 + world.chance().below(static_cast<std::uint64_t>(network.delay_max.count()))};
+    const auto delay =
+        std::chrono::microseconds{1 + world.chance().below(static_cast<std::uint64_t>(network.delay_max.count()))};
     last_arrival = std::max(last_arrival + std::chrono::nanoseconds{1}, world.mono() + delay);
     return last_arrival;
   }
@@ -51,7 +52,8 @@ void Host::End::flush() {
   for (std::size_t at = 0; at < out.size();) {
     const auto left = out.size() - at;
     const auto size = whole ? left : 1 + world.chance().below(left);
-    auto piece = std::make_shared<Buffer>(out.begin() + static_cast<std::ptrdiff_t>(at), out.begin() + static_cast<std::ptrdiff_t>(at + size));
+    auto piece = std::make_shared<Buffer>(out.begin() + static_cast<std::ptrdiff_t>(at),
+                                          out.begin() + static_cast<std::ptrdiff_t>(at + size));
     at += size;
     world.at(arrival(), [peer_end = other, piece] {
       const auto to = peer_end.lock();
@@ -67,7 +69,9 @@ void Host::End::flush() {
     world.at(world.mono() + std::chrono::microseconds{1}, [self = weak_from_this()] {
       const auto end = self.lock();
       if (!end || end->broken || end->closed || !*end->powered || end->handler == nullptr) return;
-      end->host->run([&] { if (end->handler != nullptr) end->handler->on_drained(); });
+      end->host->run([&] {
+        if (end->handler != nullptr) end->handler->on_drained();
+      });
     });
   }
 }
@@ -196,16 +200,18 @@ void Host::at_turn_end(std::function<void()> work) {
 
 std::unique_ptr<Timer> Host::after(std::chrono::nanoseconds delay, std::function<void()> work) {
   auto alive = std::make_shared<bool>(true);
-  world_.after(std::max(delay, std::chrono::nanoseconds{1'000}), [this, powered = powered_, alive, work = std::move(work)] {
-    if (*powered && *alive) run(work);
-  });
+  world_.after(std::max(delay, std::chrono::nanoseconds{1'000}),
+               [this, powered = powered_, alive, work = std::move(work)] {
+                 if (*powered && *alive) run(work);
+               });
   return std::make_unique<HostTimer>(alive);
 }
 
 Result<std::unique_ptr<Listener>> Host::listen(const Address& address, Accept accept) {
   const auto number = address.port != 0 ? address.port : network_.next_port_++;
   const auto taken = network_.ports_.find(number);
-  if (taken != network_.ports_.end() && !taken->second.expired()) return fail(Code::busy, "the port is in use", address.text());
+  if (taken != network_.ports_.end() && !taken->second.expired())
+    return fail(Code::busy, "the port is in use", address.text());
   auto port = std::make_shared<Network::Port>(Network::Port{this, powered_, std::move(accept)});
   network_.ports_[number] = port;
   return std::make_unique<HostListener<Network::Port>>(std::move(port), number);
@@ -217,7 +223,8 @@ void Host::wire(const std::shared_ptr<End>& end) {
 }
 
 void Host::connect(const Address& address, Connected connected) {
-  const auto delay = std::chrono::microseconds{1 + world_.chance().below(static_cast<std::uint64_t>(network_.delay_max.count()))};
+  const auto delay =
+      std::chrono::microseconds{1 + world_.chance().below(static_cast<std::uint64_t>(network_.delay_max.count()))};
   world_.after(delay, [this, powered = powered_, address, connected = std::move(connected)] {
     if (!*powered) return;
     const auto found = network_.ports_.find(address.port);

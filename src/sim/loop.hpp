@@ -48,8 +48,8 @@ class Host final : public Loop {
   void start(Connection& connection, ConnectionHandler& handler) override;
   Clock& clock() override { return world_; }
 
-  void crash();     // before what runs on it is destroyed
-  void cut_all();   // every connection of this host breaks
+  void crash();    // before what runs on it is destroyed
+  void cut_all();  // every connection of this host breaks
   std::size_t connections() const;
 
   struct End;  // one side of a connection

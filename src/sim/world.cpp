@@ -15,8 +15,7 @@ std::uint64_t SeededChance::next() {
   return z ^ (z >> 31);
 }
 
-World::World(std::uint64_t seed)
-    : chance_(seed), wall_start_(std::chrono::sys_days{std::chrono::year{2026} / 1 / 1}) {}
+World::World(std::uint64_t seed) : chance_(seed), wall_start_(std::chrono::sys_days{std::chrono::year{2026} / 1 / 1}) {}
 
 void World::at(Mono when, std::function<void()> work) {
   INVARIANT(when >= now_);

@@ -23,10 +23,12 @@ const Schema schema = {
 class ConfigTest : public testing::Test {
  protected:
   void SetUp() override {
-    path = (std::filesystem::temp_directory_path() / ("skerry-config-" + std::to_string(::getpid()) + ".yaml")).string();
+    path =
+        (std::filesystem::temp_directory_path() / ("skerry-config-" + std::to_string(::getpid()) + ".yaml")).string();
   }
   void TearDown() override { std::filesystem::remove(path); }
-  Result<Config> load(const std::string& yaml, const Environment& environment = {}, const std::vector<std::string>& sets = {}) {
+  Result<Config> load(const std::string& yaml, const Environment& environment = {},
+                      const std::vector<std::string>& sets = {}) {
     std::ofstream(path) << yaml;
     return Config::load(system_files(), schema, path, environment, sets);
   }

@@ -37,10 +37,11 @@ class NetLoopTest : public testing::Test {
  protected:
   void SetUp() override {
     loop = make_net_loop(system_clock());
-    listener = loop->listen({"127.0.0.1", 0}, [this](std::unique_ptr<Connection> c) {
-                     server.connection = std::move(c);
-                     loop->start(*server.connection, server);
-                   })
+    listener = loop->listen({"127.0.0.1", 0},
+                            [this](std::unique_ptr<Connection> c) {
+                              server.connection = std::move(c);
+                              loop->start(*server.connection, server);
+                            })
                    .value();
     for (auto* peer : {&client, &server}) peer->changed = [this] { check(); };
     guard = loop->after(std::chrono::seconds{20}, [this] {
@@ -49,12 +50,13 @@ class NetLoopTest : public testing::Test {
     });
   }
   void connect(std::function<void()> then) {
-    loop->connect({"127.0.0.1", listener->port()}, [this, then = std::move(then)](Result<std::unique_ptr<Connection>> c) {
-      ASSERT_TRUE(c) << c.error().text();
-      client.connection = std::move(*c);
-      loop->start(*client.connection, client);
-      then();
-    });
+    loop->connect({"127.0.0.1", listener->port()},
+                  [this, then = std::move(then)](Result<std::unique_ptr<Connection>> c) {
+                    ASSERT_TRUE(c) << c.error().text();
+                    client.connection = std::move(*c);
+                    loop->start(*client.connection, client);
+                    then();
+                  });
   }
   void run_until(std::function<bool()> wanted) {
     done = std::move(wanted);

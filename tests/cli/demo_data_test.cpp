@@ -30,7 +30,8 @@ TEST(DemoData, WhatLooksLikeANumberButIsNoneInJsonIsText) {
   const auto data = parse("device,time_ms,v\na,1,007\na,2,.5\na,3,5.\na,4,1e5\na,5,nan\na,6,+1\n");
   ASSERT_TRUE(data);
   const char* values[] = {R"("007")", R"(".5")", R"("5.")", "1e5", R"("nan")", R"("+1")"};
-  for (std::size_t i = 0; i < 6; ++i) EXPECT_NE(payload(*data, i).find(std::string("\"v\":") + values[i] + "}"), std::string::npos) << payload(*data, i);
+  for (std::size_t i = 0; i < 6; ++i)
+    EXPECT_NE(payload(*data, i).find(std::string("\"v\":") + values[i] + "}"), std::string::npos) << payload(*data, i);
 }
 
 TEST(DemoData, RefusalsNameTheLine) {

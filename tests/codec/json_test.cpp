@@ -24,10 +24,10 @@ TEST(EventTimeOfPayload, IsTheTopLevelFieldTimestamp) {
 }
 
 TEST(EventTimeOfPayload, IsTheAppendTimeForAnythingElse) {
-  for (const auto* payload : {"", "{}", "21.5", "null", "[]", R"(["timestamp"])", R"("timestamp")", R"({"timestamp":null})",
-                              R"({"timestamp":"yesterday"})", R"({"timestamp":true})", R"({"timestamp":{}})",
-                              R"({"timestamp":-1})", R"({"timestamp":1)", R"({"timestamp":1}x)",
-                              R"({"a":{"timestamp":1}})", "{\"timestamp\":1,\"a\":\"\xff\"}"}) {
+  for (const auto* payload :
+       {"", "{}", "21.5", "null", "[]", R"(["timestamp"])", R"("timestamp")", R"({"timestamp":null})",
+        R"({"timestamp":"yesterday"})", R"({"timestamp":true})", R"({"timestamp":{}})", R"({"timestamp":-1})",
+        R"({"timestamp":1)", R"({"timestamp":1}x)", R"({"a":{"timestamp":1}})", "{\"timestamp\":1,\"a\":\"\xff\"}"}) {
     EXPECT_EQ(time_of(payload), ms(1'700'000'000'123)) << payload;
   }
 }
@@ -56,7 +56,8 @@ std::string text_of(double number) {
 
 TEST(JsonText, EscapesWhatJsonCannotHold) {
   EXPECT_EQ(text_of(std::string_view("a\"\\\n\r\t\x01/é")), R"("a\"\\\n\r\t\u0001/é")");
-  EXPECT_EQ(text_of(std::string_view("\xff\xc3\xed\xa0\x80")), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+  EXPECT_EQ(text_of(std::string_view("\xff\xc3\xed\xa0\x80")),
+            "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
   for (int c = 0; c < 256; ++c) {
     const std::string raw(2, static_cast<char>(c));
     EXPECT_TRUE(is_json(as_bytes(text_of(raw)))) << c;

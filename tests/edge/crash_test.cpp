@@ -42,7 +42,8 @@ std::vector<Row> all_rows(const log::Log& log) {
     const auto chunk = log.read(at, {});
     if (!chunk || chunk->next() <= at) break;
     for (const auto& r : chunk->records()) {
-      rows.push_back({r.position, r.kind, r.cls, r.offset.value, std::string(r.topic), std::string(as_text(r.payload)), std::string(r.origin)});
+      rows.push_back({r.position, r.kind, r.cls, r.offset.value, std::string(r.topic), std::string(as_text(r.payload)),
+                      std::string(r.origin)});
     }
     at = chunk->next();
   }
@@ -60,7 +61,8 @@ std::string meaning(const Row& row) {
 std::vector<std::string> made_by_pipelines(const std::vector<Row>& rows) {
   std::vector<std::string> made;
   for (const auto& row : rows) {
-    if (row.kind == record::Kind::message && row.origin.starts_with("pipeline:")) made.push_back(row.origin + " " + meaning(row));
+    if (row.kind == record::Kind::message && row.origin.starts_with("pipeline:"))
+      made.push_back(row.origin + " " + meaning(row));
   }
   std::ranges::sort(made);
   return made;
@@ -141,8 +143,10 @@ std::string reading(sim::World& world, int n) {
   const auto chance = [&world](std::uint64_t below) { return static_cast<double>(world.chance().below(below)); };
   double temperature = 20 + chance(40) / 10;
   if (world.chance().one_in(12)) temperature += 50 + chance(200) / 10;
-  json payload{{"timestamp", format_rfc3339(EventTime{std::chrono::milliseconds{1'767'225'600'000 - 7'200'000 + n * 20'000}})},
-               {"temperature", temperature}, {"n", n}};
+  json payload{
+      {"timestamp", format_rfc3339(EventTime{std::chrono::milliseconds{1'767'225'600'000 - 7'200'000 + n * 20'000}})},
+      {"temperature", temperature},
+      {"n", n}};
   if (!world.chance().one_in(10)) payload["humidity"] = 40 + chance(100) / 10;
   return payload.dump();
 }
@@ -178,7 +182,8 @@ std::vector<std::string> uninterrupted(const std::vector<Row>& rows) {
   auto node = std::move(Node::open({disk, world, world.chance(), host, host}, settings(), "data", "").value());
   for (const auto& row : rows) {
     if (row.kind != record::Kind::message || row.origin.starts_with("pipeline:")) continue;
-    record::Record again{.cls = row.cls, .qos = 1, .topic = row.topic, .payload = as_bytes(row.payload), .origin = row.origin};
+    record::Record again{
+        .cls = row.cls, .qos = 1, .topic = row.topic, .payload = as_bytes(row.payload), .origin = row.origin};
     INVARIANT(node->log().append(again));
     (void)node->readers().round();
     INVARIANT(node->log().commit());
@@ -210,7 +215,8 @@ Run run_seed(std::uint64_t seed, bool sync_works) {
     }
   }
   for (int i = 0; i < 8; ++i) {
-    world.after(std::chrono::milliseconds{5 + world.chance().below(700)}, [&disk, &world] { disk.cut_after(world.chance().below(15)); });
+    world.after(std::chrono::milliseconds{5 + world.chance().below(700)},
+                [&disk, &world] { disk.cut_after(world.chance().below(15)); });
   }
   const auto done = [&] {
     return gateway.running() && !disk.is_cut() && world.mono() > Mono{std::chrono::seconds{2}} &&
@@ -243,7 +249,9 @@ TEST(GatewayCrash, NothingAcknowledgedIsLostAndTheRulesSayTheSame) {
     events += run.events;
   }
   std::printf("%zu seeds, %d power cuts, %llu events\n", all.size(), cuts, static_cast<unsigned long long>(events));
-  if (all.size() > 10) EXPECT_GT(cuts, 4 * static_cast<int>(all.size()));
+  if (all.size() > 10) {
+    EXPECT_GT(cuts, 4 * static_cast<int>(all.size()));
+  }
 }
 
 // The test can fail: on a disk whose sync does nothing, ten seeds are enough to notice.

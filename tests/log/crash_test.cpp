@@ -24,17 +24,28 @@ std::optional<std::string> CrashRun::run(int events) {
 
 void CrashRun::event() {
   const auto choice = chance_.below(100);
-  if (choice < 45) append();
-  else if (choice < 65) commit();
-  else if (choice < 73) tidy();
-  else if (choice < 83) read_some();
-  else if (choice < 87) checkpoint();
-  else if (choice < 92) disk_.cut_after(chance_.below(12));
-  else if (choice < 94) crash(true);
-  else if (choice < 96) crash(false);
-  else if (choice < 97) clock_.jump(std::chrono::seconds{static_cast<std::int64_t>(chance_.below(7200)) - 3600});
-  else if (choice < 98) disk_.fail(static_cast<sim::Disk::Op>(chance_.below(6)), Code::io, chance_.below(4));
-  else disk_.fail(static_cast<sim::Disk::Op>(chance_.below(6)), Code::full, chance_.below(4));
+  if (choice < 45)
+    append();
+  else if (choice < 65)
+    commit();
+  else if (choice < 73)
+    tidy();
+  else if (choice < 83)
+    read_some();
+  else if (choice < 87)
+    checkpoint();
+  else if (choice < 92)
+    disk_.cut_after(chance_.below(12));
+  else if (choice < 94)
+    crash(true);
+  else if (choice < 96)
+    crash(false);
+  else if (choice < 97)
+    clock_.jump(std::chrono::seconds{static_cast<std::int64_t>(chance_.below(7200)) - 3600});
+  else if (choice < 98)
+    disk_.fail(static_cast<sim::Disk::Op>(chance_.below(6)), Code::io, chance_.below(4));
+  else
+    disk_.fail(static_cast<sim::Disk::Op>(chance_.below(6)), Code::full, chance_.below(4));
 }
 
 void CrashRun::append() {
@@ -47,7 +58,8 @@ void CrashRun::append() {
     payloads.push_back(std::to_string(payloads_) + ":" + std::string(size, static_cast<char>('a' + payloads_ % 26)));
   }
   for (const auto& p : payloads) {
-    records.push_back({.cls = static_cast<Class>(chance_.below(4)), .topic = "sensors/d1/data", .payload = as_bytes(p)});
+    records.push_back(
+        {.cls = static_cast<Class>(chance_.below(4)), .topic = "sensors/d1/data", .payload = as_bytes(p)});
   }
   const auto before = log_->stats().ends;
   const auto at = log_->append(records);
@@ -95,12 +107,15 @@ void CrashRun::commit() {
 
 void CrashRun::tidy() {
   const auto more = log_->tidy();
-  if (more) counts_.tidied += *more ? 1 : 0;
+  if (more)
+    counts_.tidied += *more ? 1 : 0;
   else if (!disk_.is_cut() && more.error().code != Code::io && more.error().code != Code::full) {
     broken("tidy: " + more.error().text());
   }
-  if (disk_.is_cut()) died();
-  else acknowledge();  // it may have committed
+  if (disk_.is_cut())
+    died();
+  else
+    acknowledge();  // it may have committed
 }
 
 void CrashRun::check_same(const RecordView& got, const Stored& want) {
@@ -127,7 +142,8 @@ void CrashRun::read_some() {
   for (const auto& r : chunk->records()) {
     for (; want < r.position.value; ++want) {
       const auto& skipped = acked_.contains(want) ? acked_.at(want) : pending_.at(want);
-      if ((options.classes & record::mask(skipped.cls)) != 0) broken("read left position " + std::to_string(want) + " out");
+      if ((options.classes & record::mask(skipped.cls)) != 0)
+        broken("read left position " + std::to_string(want) + " out");
     }
     if (options.committed_only && r.position >= log_->committed_end()) broken("an uncommitted record was read");
     check_same(r, acked_.contains(want) ? acked_.at(want) : pending_[want]);
@@ -168,8 +184,10 @@ void CrashRun::crash(bool power) {
 void CrashRun::reopen() {
   while (true) {
     log_.reset();
-    if (disk_.is_cut()) disk_.power_on();
-    else disk_.kill();
+    if (disk_.is_cut())
+      disk_.power_on();
+    else
+      disk_.kill();
     if (chance_.one_in(6)) disk_.cut_after(chance_.below(20));  // and again, while it recovers
     Options options;
     options.segment_bytes = 16 * KiB;
@@ -224,13 +242,15 @@ void CrashRun::check_all() {
         continue;
       }
       const auto found = pending_.find(r.position.value);
-      if (found == pending_.end()) return broken("position " + std::to_string(r.position.value) + " was never appended");
+      if (found == pending_.end())
+        return broken("position " + std::to_string(r.position.value) + " was never appended");
       check_same(r, found->second);
       ++survived[found->second.group];
     }
     from = chunk->next();
   }
-  if (expected != acked_.end()) return broken("acknowledged position " + std::to_string(expected->first) + " is lost" + files_there());
+  if (expected != acked_.end())
+    return broken("acknowledged position " + std::to_string(expected->first) + " is lost" + files_there());
   std::map<std::uint64_t, std::uint64_t> whole;
   for (const auto& [position, stored] : pending_) ++whole[stored.group];
   for (const auto& [group, records] : survived) {
@@ -254,7 +274,8 @@ std::uint64_t env_number(const char* name, std::uint64_t otherwise) {
 }
 
 std::string repeat(std::uint64_t seed) {
-  return "\n  repeat it: SKERRY_SEED=" + std::to_string(seed) + " test_log --gtest_filter=LogCrash.NothingAcknowledgedIsLost";
+  return "\n  repeat it: SKERRY_SEED=" + std::to_string(seed) +
+         " test_log --gtest_filter=LogCrash.NothingAcknowledgedIsLost";
 }
 
 TEST(LogCrash, NothingAcknowledgedIsLost) {
@@ -267,10 +288,12 @@ TEST(LogCrash, NothingAcknowledgedIsLost) {
     const auto broken = CrashRun(seed, true, counts).run(200);
     ASSERT_FALSE(broken) << "seed " << seed << ": " << *broken << repeat(seed);
   }
-  std::printf("log.crash: %llu seeds, %llu cuts, %llu kills, %llu acknowledged, %llu survived unacknowledged, %llu failed disks\n",
-              static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(counts.cuts),
-              static_cast<unsigned long long>(counts.kills), static_cast<unsigned long long>(counts.acknowledged),
-              static_cast<unsigned long long>(counts.survived), static_cast<unsigned long long>(counts.failed));
+  std::printf(
+      "log.crash: %llu seeds, %llu cuts, %llu kills, %llu acknowledged, %llu survived unacknowledged, %llu failed "
+      "disks\n",
+      static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(counts.cuts),
+      static_cast<unsigned long long>(counts.kills), static_cast<unsigned long long>(counts.acknowledged),
+      static_cast<unsigned long long>(counts.survived), static_cast<unsigned long long>(counts.failed));
   EXPECT_GE(counts.cuts, seeds);
 }
 

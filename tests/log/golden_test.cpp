@@ -29,11 +29,22 @@ void write_log(sim::Disk& disk) {
     ASSERT_TRUE(log->append(r));
     clock.advance(std::chrono::microseconds{1500});
   };
-  append({.topic = "sensors/d1/data", .payload = as_bytes(R"({"timestamp":"2025-12-31T23:59:59.5Z","t":21.5})"),
+  append({.topic = "sensors/d1/data",
+          .payload = as_bytes(R"({"timestamp":"2025-12-31T23:59:59.5Z","t":21.5})"),
           .origin = "d1"});
-  append({.cls = Class::critical, .qos = 2, .packet_id = 7, .topic = "commands/d1", .payload = as_bytes("{}"),
-          .origin = "pipeline:rules", .expires_at = clock.wall() + std::chrono::seconds{30}, .cause = Position{0}});
-  append({.cls = Class::high, .qos = 1, .retain = true, .topic = "devices/d1/status", .payload = as_bytes("on"),
+  append({.cls = Class::critical,
+          .qos = 2,
+          .packet_id = 7,
+          .topic = "commands/d1",
+          .payload = as_bytes("{}"),
+          .origin = "pipeline:rules",
+          .expires_at = clock.wall() + std::chrono::seconds{30},
+          .cause = Position{0}});
+  append({.cls = Class::high,
+          .qos = 1,
+          .retain = true,
+          .topic = "devices/d1/status",
+          .payload = as_bytes("on"),
           .properties = as_bytes("\x01\x01")});
   ASSERT_TRUE(log->commit());
   append({.cls = Class::low, .topic = "analytics/d1", .payload = as_bytes(large)});
@@ -65,7 +76,8 @@ TEST(LogGolden, VersionOneIsReadForEver) {
     for (const auto& [name, bytes] : disk.snapshot()) {
       if (name.contains("free-") || name.contains("LOCK")) continue;
       std::filesystem::create_directories((golden / name).parent_path());
-      std::ofstream(golden / name, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+      std::ofstream(golden / name, std::ios::binary)
+          .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     }
     std::ofstream(golden / "dump.ndjson") << text_of(disk);
   }

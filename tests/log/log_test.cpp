@@ -45,7 +45,7 @@ class LogOnDisk : public testing::Test {
     }
   }
   void tidy() {
-    for (auto more = log_->tidy(); ; more = log_->tidy()) {
+    for (auto more = log_->tidy();; more = log_->tidy()) {
       ASSERT_TRUE(more) << more.error().text();
       if (!*more) return;
     }
@@ -86,7 +86,8 @@ TEST_F(LogOnDisk, ManySegmentsAndBlocksReadAsOne) {
     const auto cls = static_cast<Class>(i % 7 == 0 ? 0 : i % 3 == 0 ? 3 : 2);
     const auto payload = "payload number " + std::to_string(i) + std::string(static_cast<std::size_t>(i % 90), '.');
     append(payload, cls, "sensors/d" + std::to_string(i % 10) + "/data");
-    want.push_back(std::string(record::name(cls)) + ":" + std::to_string(offsets[static_cast<std::size_t>(cls)]++) + ":" + payload);
+    want.push_back(std::string(record::name(cls)) + ":" + std::to_string(offsets[static_cast<std::size_t>(cls)]++) +
+                   ":" + payload);
     if (i % 11 == 0) {
       ASSERT_TRUE(log_->commit());
     }

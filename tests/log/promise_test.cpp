@@ -260,7 +260,8 @@ TEST_F(LogOnSimDisk, ALostHeaderNeverGivesAPositionTwice) {
 TEST_F(LogOnSimDisk, ExtentsLeaveOutWhatCannotMatch) {
   open();
   for (int i = 0; i < 300; ++i) {
-    const auto payload = R"({"timestamp":)" + std::to_string(1'700'000'000 + i) + R"(,"v":")" + std::string(600, 'x') + "\"}";
+    const auto payload =
+        R"({"timestamp":)" + std::to_string(1'700'000'000 + i) + R"(,"v":")" + std::string(600, 'x') + "\"}";
     const auto topic = "sensors/d" + std::to_string(i < 150 ? i % 3 : i % 3 + 10) + "/data";
     ASSERT_TRUE(log_->append({.topic = topic, .payload = as_bytes(payload)}));
     ASSERT_TRUE(log_->commit());
@@ -295,7 +296,8 @@ TEST_F(LogOnSimDisk, ExtentsLeaveOutWhatCannotMatch) {
 
 TEST_F(LogOnSimDisk, ToolsTellTheSameAsTheLog) {
   open();
-  for (int i = 0; i < 100; ++i) commit("{\"i\":" + std::to_string(i) + R"(,"pad":")" + std::string(400, 'x') + "\"}", static_cast<Class>(i % 4));
+  for (int i = 0; i < 100; ++i)
+    commit("{\"i\":" + std::to_string(i) + R"(,"pad":")" + std::string(400, 'x') + "\"}", static_cast<Class>(i % 4));
   for (int round = 0; round < 2; ++round) {
     std::string text;
     const auto sink = [&](std::string_view line) { text += line; };
@@ -375,8 +377,10 @@ TEST_F(LogOnSimDisk, SegmentsAreUsedAgain) {
   int free = 0;
   int segments = 0;
   for (const auto& [name, bytes] : disk_.snapshot()) {
-    if (name.contains("free-")) ++free;
-    else if (name.ends_with(".seg")) ++segments;
+    if (name.contains("free-"))
+      ++free;
+    else if (name.ends_with(".seg"))
+      ++segments;
   }
   EXPECT_EQ(segments, 1);
   EXPECT_LE(free, 4);

@@ -70,8 +70,10 @@ TEST_F(Threads, AppendersReadersCommitterAndTidyAgree) {
           std::array<std::string, 2> texts;
           std::array<Record, 2> records;
           for (std::size_t k = 0; k < 2; ++k) {
-            texts[k] = std::to_string(who) + ":" + std::to_string(i * 2 + static_cast<int>(k)) + ":" + std::string(150, '.');
-            records[k] = {.cls = i % 50 == 0 ? Class::critical : Class::medium, .topic = "sensors/d1/data",
+            texts[k] =
+                std::to_string(who) + ":" + std::to_string(i * 2 + static_cast<int>(k)) + ":" + std::string(150, '.');
+            records[k] = {.cls = i % 50 == 0 ? Class::critical : Class::medium,
+                          .topic = "sensors/d1/data",
                           .payload = as_bytes(texts[k])};
           }
           while (!log_->append(records)) std::this_thread::yield();

@@ -205,8 +205,15 @@ TEST(StableId, EveryPartCounts) {
 TEST(Record, SkippingEndsWhereDecodingEnds) {
   Buffer bytes;
   encode(bytes, {.cls = Class::low, .topic = "a", .payload = as_bytes("x")});
-  encode(bytes, {.cls = Class::critical, .qos = 2, .packet_id = 7, .topic = "commands/d", .payload = as_bytes("{}"),
-                 .origin = "d", .expires_at = Wall{std::chrono::seconds{5}}, .cause = Position{300}, .properties = as_bytes("p")});
+  encode(bytes, {.cls = Class::critical,
+                 .qos = 2,
+                 .packet_id = 7,
+                 .topic = "commands/d",
+                 .payload = as_bytes("{}"),
+                 .origin = "d",
+                 .expires_at = Wall{std::chrono::seconds{5}},
+                 .cause = Position{300},
+                 .properties = as_bytes("p")});
   Reader reading(bytes);
   Reader skipping(bytes);
   for (const auto cls : {Class::low, Class::critical}) {

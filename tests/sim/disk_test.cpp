@@ -104,7 +104,8 @@ TEST(SimDisk, IsFullWhenItIsFull) {
 TEST(SimDisk, TheSameSeedGivesTheSameBytes) {
   const auto run = [](std::uint64_t seed) {
     Disk disk(seed);
-    for (int i = 0; i < 20; ++i) write(disk, "f" + std::to_string(i), std::string(3000, static_cast<char>('a' + i)), i % 2 == 0);
+    for (int i = 0; i < 20; ++i)
+      write(disk, "f" + std::to_string(i), std::string(3000, static_cast<char>('a' + i)), i % 2 == 0);
     disk.cut_after(0);
     EXPECT_FALSE(disk.sync_dir("."));
     disk.power_on();

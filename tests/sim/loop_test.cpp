@@ -27,9 +27,9 @@ struct Peer final : ConnectionHandler {
 struct Pair {
   explicit Pair(std::uint64_t seed) : world(seed), network(world), a(world, network), b(world, network) {
     listener = b.listen({"127.0.0.1", 1883}, [this](std::unique_ptr<Connection> c) {
-      server.connection = std::move(c);
-      b.start(*server.connection, server);
-    }).value();
+                  server.connection = std::move(c);
+                  b.start(*server.connection, server);
+                }).value();
     a.connect({"127.0.0.1", 1883}, [this](Result<std::unique_ptr<Connection>> c) {
       client.connection = std::move(c.value());
       a.start(*client.connection, client);

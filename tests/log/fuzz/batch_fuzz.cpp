@@ -41,7 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   while (reader.ok() && !reader.rest().empty()) {
     const auto count = reader.byte();
     const auto body = reader.take(std::min<std::size_t>(reader.le<std::uint16_t>(), reader.rest().size()));
-    BatchHeader batch{.first = mark, .body_bytes = static_cast<std::uint32_t>(body.size()), .body_crc = salted_crc(body, header.salt)};
+    BatchHeader batch{.first = mark,
+                      .body_bytes = static_cast<std::uint32_t>(body.size()),
+                      .body_crc = salted_crc(body, header.salt)};
     batch.counts[count % 4] = count / 4U;
     file.resize(align_up(file.size(), count % 2 == 0 ? batch_align : page_bytes));
     const auto at = file.size();
@@ -56,9 +58,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   while (true) {
     const auto more = walk.next();
     if (!more || !*more) break;
-    static_cast<void>(for_each_record(walk.batch().header, walk.batch().body, [](const record::RecordView& r) {
-      return r.topic.size() <= 1 << 20;
-    }));
+    static_cast<void>(for_each_record(walk.batch().header, walk.batch().body,
+                                      [](const record::RecordView& r) { return r.topic.size() <= 1 << 20; }));
   }
   static_cast<void>(walk.torn_bytes());
   return 0;
