@@ -1,6 +1,7 @@
 // The shipped rules against an independent reference in Python (requirements 5; reference.py), on real readings.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -29,6 +30,7 @@ class Rules : public testing::TestWithParam<std::string> {
   // Where the library data are not there: readings that look alike, made from a seed.
   std::string source() {
     if (fs::exists(library)) return library;
+    std::puts("no ../shared/data/library beside the project: readings made from a seed are used instead");
     const auto path = (dir_ / "made.csv").string();
     std::ofstream out(path);
     out << "device,time_ms,temperature,humidity\n";

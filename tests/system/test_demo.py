@@ -50,6 +50,7 @@ class Demo(unittest.TestCase):
         if os.path.exists(LIBRARY):
             recording, speed = LIBRARY, "3600"
         else:  # checked out alone: the demo's own recording, at a speed that plays it in about 25 s
+            print("no ../shared/data/library beside the project: the demo's own recording is used instead")
             recording, speed = os.path.join(ROOT, "build", "demo", "motes.csv.gz"), "1000"
         with gzip.open(recording, "rt", encoding="utf-8") as f:
             sent = collections.defaultdict(list)
