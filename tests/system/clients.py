@@ -13,12 +13,12 @@ from skerry import PATIENCE_S, wait_until
 class Client:
     """A paho client on its own thread. `messages` holds what came: (topic, payload, qos, retain)."""
 
-    def __init__(self, test, skerry, client_id="", clean=True, version=mqtt.MQTTv311, on_message=None, start=True, will=None):
+    def __init__(self, test, skerry, client_id="", clean=True, version=mqtt.MQTTv311, on_message=None, start=True, will=None, reconnect=True):
         self.messages, self.connects, self.session_present = [], 0, None
         self.acknowledged = set()  # packet ids
         self._on_message = on_message
         options = {} if version == mqtt.MQTTv5 else {"clean_session": clean}
-        self.paho = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version, **options)
+        self.paho = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version, reconnect_on_failure=reconnect, **options)
         self.paho.on_message = self._message
         self.paho.on_connect = self._connected
         self.paho.on_publish = lambda c, u, mid, reason, properties: self.acknowledged.add(mid)

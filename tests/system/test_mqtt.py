@@ -99,8 +99,7 @@ class MqttTest(SkerryTest):
         self.assertEqual(sorted(int(p) for _, p, _, _ in taker.messages), list(range(total)))
 
     def test_a_second_connection_takes_the_session_over(self):
-        first = Client(self, self.skerry, "twin", clean=False, version=mqtt.MQTTv311)
-        first.paho.on_disconnect = lambda *a: first.paho.disconnect()  # do not fight for it
+        Client(self, self.skerry, "twin", clean=False, version=mqtt.MQTTv311, reconnect=False)  # it does not fight for it
         second = Client(self, self.skerry, "twin", clean=False)
         wait_until(lambda: self.skerry.metric("skerry_mqtt_connections") == 1, "one connection")
         second.subscribe("t", 1).publish("t", "x")
