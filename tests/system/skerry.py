@@ -179,6 +179,11 @@ class Skerry:
             if not cursor:
                 return items
 
+    def log_records(self, only_class):
+        """What `skerry log dump` says of a class, as the gateway runs."""
+        dump = subprocess.run([BIN, "log", "dump", "--class", only_class, self.data], capture_output=True, timeout=PATIENCE_S, check=True)
+        return [json.loads(line) for line in dump.stdout.splitlines()]
+
     def metric(self, name, **labels):
         """The sum over every series of `name` that has these labels."""
         total, found = 0.0, False
