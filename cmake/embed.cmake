@@ -1,35 +1,41 @@
-# Puts files into a room's library: the page (web/dist, each file packed with gzip) and the API's description.
+# skerry_embed(TARGET LIST [GZIP] [BELOW DIR] FILES…): compiles files into TARGET as the function
+# `std::span<const skerry::Embedded> skerry::embedded::LIST()`, packed with GZIP. A file is known by its name, or by its
+# path below DIR. One that changes is compiled in anew.
 
-function(skerry_embed target)
+function(skerry_embed target list)
+  cmake_parse_arguments(EMBED "GZIP" "BELOW" "FILES" ${ARGN})
   if(NOT TARGET ${target})
     return()
   endif()
-  set(dist ${CMAKE_SOURCE_DIR}/web/dist)
   set(out ${CMAKE_BINARY_DIR}/embed)
-  file(MAKE_DIRECTORY ${out})
-  file(GLOB_RECURSE names CONFIGURE_DEPENDS RELATIVE ${dist} ${dist}/*)
-  list(FILTER names EXCLUDE REGEX "\\.map$")
+  set(table ${out}/${list}.cpp)
   set(labels "")
   set(externs "")
   set(rows "")
-  set(packed "")
-  set(number 0)
-  macro(skerry_embed_bytes file)
-    string(APPEND labels ".global skerry_embedded_${number}\nskerry_embedded_${number}:\n.incbin \"${file}\"\n.global skerry_embedded_${number}_end\nskerry_embedded_${number}_end:\n.byte 0\n")
-    string(APPEND externs "extern \"C\" const char skerry_embedded_${number}[];\nextern \"C\" const char skerry_embedded_${number}_end[];\n")
-  endmacro()
-  foreach(name ${names})
-    add_custom_command(OUTPUT ${out}/${number}.gz COMMAND gzip -9nc ${dist}/${name} > ${out}/${number}.gz DEPENDS ${dist}/${name} VERBATIM)
-    list(APPEND packed ${out}/${number}.gz)
-    skerry_embed_bytes(${out}/${number}.gz)
-    string(APPEND rows "    {\"${name}\", bytes(skerry_embedded_${number}, skerry_embedded_${number}_end)},\n")
-    math(EXPR number "${number} + 1")
+  set(depends "")
+  set(i 0)
+  foreach(file ${EMBED_FILES})
+    if(EMBED_BELOW)
+      file(RELATIVE_PATH name ${EMBED_BELOW} ${file})
+    else()
+      get_filename_component(name ${file} NAME)
+    endif()
+    if(EMBED_GZIP)
+      file(MAKE_DIRECTORY ${out})
+      set(packed ${out}/${list}.${i}.gz)
+      add_custom_command(OUTPUT ${packed} COMMAND gzip -9nc ${file} > ${packed} DEPENDS ${file} VERBATIM)
+      set(file ${packed})
+    endif()
+    list(APPEND depends ${file})
+    set(symbol skerry_${list}_${i})
+    string(APPEND labels ".global ${symbol}\n${symbol}:\n.incbin \"${file}\"\n.global ${symbol}_end\n${symbol}_end:\n.byte 0\n")
+    string(APPEND externs "extern \"C\" const char ${symbol}[];\nextern \"C\" const char ${symbol}_end[];\n")
+    string(APPEND rows "      {\"${name}\", {${symbol}, static_cast<std::size_t>(${symbol}_end - ${symbol})}},\n")
+    math(EXPR i "${i} + 1")
   endforeach()
-  set(openapi ${CMAKE_SOURCE_DIR}/src/api/openapi.json)
-  skerry_embed_bytes(${openapi})
-  file(CONFIGURE OUTPUT ${out}/embedded.cpp @ONLY CONTENT [=[
+  file(CONFIGURE OUTPUT ${table} @ONLY CONTENT [=[
 // Written by cmake/embed.cmake.
-#include "api/embedded.hpp"
+#include "base/embedded.hpp"
 
 #include <vector>
 
@@ -38,20 +44,15 @@ asm(R"(
 @labels@.popsection
 )");
 @externs@
-namespace skerry::api {
-namespace {
-std::string_view bytes(const char* from, const char* to) { return {from, static_cast<std::size_t>(to - from)}; }
-}  // namespace
-
-std::span<const EmbeddedFile> page_files() {
-  static const std::vector<EmbeddedFile> files = {
+namespace skerry::embedded {
+std::span<const Embedded> @list@();
+std::span<const Embedded> @list@() {
+  static const std::vector<Embedded> all = {
 @rows@  };
-  return files;
+  return all;
 }
-std::string_view openapi_json() { return bytes(skerry_embedded_@number@, skerry_embedded_@number@_end); }
-
-}  // namespace skerry::api
+}  // namespace skerry::embedded
 ]=])
-  set_source_files_properties(${out}/embedded.cpp PROPERTIES OBJECT_DEPENDS "${packed};${openapi}")
-  target_sources(${target} PRIVATE ${out}/embedded.cpp)
+  set_source_files_properties(${table} PROPERTIES OBJECT_DEPENDS "${depends}")
+  target_sources(${target} PRIVATE ${table})
 endfunction()

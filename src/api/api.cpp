@@ -110,7 +110,8 @@ void ApiImpl::ground_routes() {
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
     return response;
   });
-  answer("/api/v1/openapi.json", [](const Request&) { return http::json(std::string(openapi_json())); });
+  answer("/api/v1/openapi.json",
+         [](const Request&) { return http::json(std::string(embedded::openapi().front().bytes)); });
   answer("/api/v1/status", [this](const Request& q) -> Result<Response> {
     TRY(check_names(q, {}));
     return http::json(status_.json());

@@ -44,13 +44,13 @@ std::vector<http::Asset> page_assets(std::string& fallback) {
   static std::list<std::string> paths;
   std::vector<http::Asset> assets;
   bool index = false;
-  for (const auto& file : page_files()) {
+  for (const auto& file : embedded::page()) {
     const auto type = type_of(file.name);
     const bool hashed = file.name.starts_with("assets/");  // Vite puts a hash into these names
-    assets.push_back({paths.emplace_back("/" + std::string(file.name)), type, file.gzip, hashed});
+    assets.push_back({paths.emplace_back("/" + std::string(file.name)), type, file.bytes, hashed});
     if (file.name != "index.html") continue;
     index = true;
-    assets.push_back({"/", type, file.gzip, false});
+    assets.push_back({"/", type, file.bytes, false});
   }
   if (!index) {
     fallback = http::gzip(plain_page);

@@ -14,7 +14,7 @@
 #include "mqtt/mqtt.hpp"
 
 namespace skerry::embedded {
-std::span<const Embedded> demos();  // compiled in by cmake/embed_list.cmake
+std::span<const Embedded> demos();  // compiled in by cmake/embed.cmake
 }
 
 namespace skerry::cli {

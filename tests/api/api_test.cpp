@@ -20,7 +20,7 @@ using test::post;
 class ApiTest : public testing::Test {
  protected:
   Gateway g;
-  const json document = json::parse(openapi_json());
+  const json document = json::parse(embedded::openapi().front().bytes);
 
   // The schema that the description gives for this answer.
   std::string described(const std::string& method, const std::string& path, const test::Answer& answer) {
