@@ -116,7 +116,6 @@ Result<> Node::open_log() {
 Result<> Node::open_readers() {
   const auto state = join_path(data_dir_, "state");
   auto pipelines = TRY(find_pipelines(seams_.files, config_, data_dir_));
-  pipelines_ = pipelines.size();
   const auto not_after = std::chrono::floor<std::chrono::milliseconds>(config_.duration("commands.not_after"));
   engine_ =
       TRY(stream::Engine::open({*log_, seams_.files, seams_.clock, metrics_, classes_, {.command_ttl = not_after}},

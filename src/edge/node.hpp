@@ -54,7 +54,6 @@ class Node {
   metrics::Registry& metrics() { return metrics_; }
   const Ports& ports() const { return ports_; }
   const std::string& gateway_id() const { return gateway_id_; }
-  std::size_t pipelines() const { return pipelines_; }
 
  private:
   Node(const Seams& seams, const config::Config& config, std::string data_dir, std::string demo);
@@ -71,7 +70,6 @@ class Node {
   metrics::Registry metrics_;
   record::ClassRules classes_;
   Ports ports_;
-  std::size_t pipelines_ = 0;
 
   std::unique_ptr<log::Log> log_;
   std::unique_ptr<stream::Engine> engine_;

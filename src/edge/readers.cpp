@@ -34,7 +34,6 @@ void Readers::add_tick(std::function<Result<>(Wall)> tick) { ticks_.push_back(st
 
 void Readers::wake() {
   if (news_.exchange(true, std::memory_order_seq_cst)) return;
-  if (woken) return woken();
   if (!asleep_.load(std::memory_order_seq_cst)) return;
   const std::scoped_lock lock(mutex_);
   changed_.notify_one();

@@ -31,8 +31,6 @@ class Readers {
   bool round();  // true when there may be more to do at once
   void tick();
   void checkpoint();  // all of them; errors are told
-  // Called (any thread) when there is something new to read; the simulation's way to hear of it.
-  std::function<void()> woken;
 
   void start();  // the thread
   void stop();   // after a last round and a checkpoint; fine to call twice
