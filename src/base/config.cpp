@@ -68,12 +68,6 @@ std::expected<double, std::string> parse(const Key& key, std::string_view text) 
   return 0;
 }
 
-std::string plain(double number) {
-  char text[32];
-  const auto [end, error] = std::to_chars(text, text + sizeof text, number);
-  return {text, end};
-}
-
 struct Given {
   std::string name;
   std::string text;
@@ -86,10 +80,17 @@ const Key* find(const Schema& schema, std::string_view name) {
   return at == schema.end() ? nullptr : &*at;
 }
 
+// `log:` with nothing below it, as the annotated file has it.
+bool is_section(const Schema& schema, std::string_view name) {
+  return name.empty() || std::ranges::any_of(schema, [name](const Key& key) {
+           return key.name.size() > name.size() && key.name.starts_with(name) && key.name[name.size()] == '.';
+         });
+}
+
 Result<> flatten(const YAML::Node& node, const std::string& prefix, const std::string& file, const Schema& schema,
                  std::vector<Given>& out) {
   const auto where = file + ":" + std::to_string(node.Mark().line + 1);
-  if (node.IsNull() && prefix.empty()) return {};
+  if (node.IsNull() && is_section(schema, prefix)) return {};
   const Key* key = find(schema, prefix);
   if (node.IsMap() && key != nullptr && key->type == Type::map) {
     Given given{prefix, {}, {}, where};
@@ -182,54 +183,72 @@ std::string nearest(std::string_view wrong, const std::vector<std::string>& name
   return best;
 }
 
+namespace {
+
+Error unknown_key(const Schema& schema, std::string_view key_name, const std::string& where) {
+  std::vector<std::string> names;
+  for (const auto& each : schema) names.push_back(each.name);
+  const auto near = nearest(key_name, names);
+  return {Code::invalid,
+          "there is no key " + std::string(key_name) + (near.empty() ? "" : "; did you mean " + near + "?"), where};
+}
+
+}  // namespace
+
 Result<> Config::set(std::string_view key_name, std::string_view text, Origin origin, const std::string& where) {
   const Key* key = find(schema_, key_name);
-  if (key == nullptr) {
-    std::vector<std::string> names;
-    for (const auto& each : schema_) names.push_back(each.name);
-    const auto near = nearest(key_name, names);
-    return fail(Code::invalid,
-                "there is no key " + std::string(key_name) + (near.empty() ? "" : "; did you mean " + near + "?"),
-                where);
-  }
+  if (key == nullptr) return std::unexpected(unknown_key(schema_, key_name, where));
   const auto number = parse(*key, text);
   if (!number) {
     return fail(Code::invalid, key->name + " is \"" + std::string(text) + "\"; expected " + number.error(), where);
   }
   if ((key->least != 0 || key->most != 0) && (*number < key->least || *number > key->most)) {
-    return fail(Code::invalid,
-                key->name + " is " + std::string(text) + "; it must lie between " + plain(key->least) + " and " +
-                    plain(key->most),
-                where);
+    return fail(Code::invalid, key->name + " is " + std::string(text) + "; it must lie " + range(*key), where);
   }
-  values_.insert_or_assign(
-      key->name,
-      Value{std::string(text), *number, key->type == Type::map ? split_pairs(text) : decltype(Value::pairs){}, origin});
+  values_.insert_or_assign(key->name,
+                           Value{std::string(text), *number,
+                                 key->type == Type::map ? split_pairs(text) : decltype(Value::pairs){}, origin, where});
+  return {};
+}
+
+Result<> Config::set_given(const std::string& key_name, std::string_view text,
+                           std::vector<std::pair<std::string, std::string>> pairs, const std::string& where) {
+  const auto before = values_.find(key_name);
+  if (before != values_.end() && before->second.origin == Origin::file)
+    return fail(Code::invalid, key_name + " is given twice, first at " + before->second.where, where);
+  TRY(set(key_name, text, Origin::file, where));
+  if (!pairs.empty()) values_.find(key_name)->second.pairs = std::move(pairs);
   return {};
 }
 
 Result<Config> Config::load(Files& files, const Schema& schema, std::string_view file, const Environment& environment,
-                            const std::vector<std::string>& sets) {
+                            const std::vector<std::string>& sets, std::vector<Error>* all) {
   Config config;
   config.schema_ = schema;
-  for (const auto& key : schema) TRY(config.set(key.name, key.fallback, Origin::fallback, "default"));
+  std::vector<Error> wrong;
+  const auto note = [&wrong](Result<> done) {
+    if (!done) wrong.push_back(std::move(done.error()));
+  };
+  for (const auto& key : schema) note(config.set(key.name, key.fallback, Origin::fallback, "default"));
   if (!file.empty()) {
-    for (const auto& given : TRY(read_yaml(files, file, schema))) {
-      TRY(config.set(given.name, given.text, Origin::file, given.where));
-      if (!given.pairs.empty()) config.values_.find(given.name)->second.pairs = given.pairs;
-    }
+    auto read = read_yaml(files, file, schema);
+    if (!read) wrong.push_back(read.error());
+    for (auto& given : read ? *read : std::vector<Given>{})
+      note(config.set_given(given.name, given.text, std::move(given.pairs), given.where));
   }
   for (const auto& key : schema) {
     const auto variable = variable_of(key.name);
-    if (const auto found = environment.find(variable); found != environment.end()) {
-      TRY(config.set(key.name, found->second, Origin::environment, variable));
-    }
+    if (const auto found = environment.find(variable); found != environment.end())
+      note(config.set(key.name, found->second, Origin::environment, variable));
   }
   for (const auto& each : sets) {
     const auto equals = each.find('=');
-    if (equals == std::string::npos) return fail(Code::invalid, "expected key=value", "--set " + each);
-    TRY(config.set(each.substr(0, equals), each.substr(equals + 1), Origin::flag, "--set " + each));
+    note(equals == std::string::npos
+             ? fail(Code::invalid, "expected key=value", "--set " + each)
+             : config.set(each.substr(0, equals), each.substr(equals + 1), Origin::flag, "--set " + each));
   }
+  if (all != nullptr) all->insert(all->end(), wrong.begin(), wrong.end());
+  if (!wrong.empty()) return std::unexpected(std::move(wrong.front()));
   return config;
 }
 
@@ -246,6 +265,12 @@ Config::Origin Config::origin(std::string_view key_name) const {
   return at->second.origin;
 }
 
+const std::string& Config::where(std::string_view key_name) const {
+  const auto at = values_.find(key_name);
+  INVARIANT(at != values_.end());
+  return at->second.where;
+}
+
 std::string Config::written(std::string_view key_name) const {
   const auto at = values_.find(key_name);
   INVARIANT(at != values_.end());
@@ -255,30 +280,6 @@ std::string Config::written(std::string_view key_name) const {
     return all;
   }
   return at->second.text;
-}
-
-std::string_view name(Config::Origin origin) {
-  switch (origin) {
-    case Config::Origin::fallback: return "default";
-    case Config::Origin::file: return "file";
-    case Config::Origin::environment: return "environment";
-    case Config::Origin::flag: return "flag";
-  }
-  return "default";
-}
-
-std::string_view name(Type type) {
-  switch (type) {
-    case Type::text: return "text";
-    case Type::integer: return "integer";
-    case Type::number: return "number";
-    case Type::boolean: return "boolean";
-    case Type::duration: return "duration";
-    case Type::bytes: return "bytes";
-    case Type::choice: return "choice";
-    case Type::map: return "map";
-  }
-  return "text";
 }
 
 }  // namespace skerry::config

@@ -30,6 +30,7 @@ struct UpOptions : StartOptions {
 int up(const UpOptions& options);
 int edge(const StartOptions& options);
 int config_check(const StartOptions& options);
+int config_default();
 int config_show(const StartOptions& options);
 
 struct LogOptions {

@@ -52,11 +52,14 @@ void add_edge(CLI::App& app, All& all) {
 void add_config(CLI::App& app, All& all) {
   auto* config = app.add_subcommand("config", "look at settings");
   config->require_subcommand(1);
-  auto* check = config->add_subcommand("check", "says what is wrong in a settings file");
+  auto* check = config->add_subcommand("check", "says everything that is wrong in a settings file, with its line");
   check->add_option("FILE", all.config.config_file, "YAML file")->required();
   check->add_option("--set", all.config.sets, "key=value")->allow_extra_args(false);
   check->callback([&all] { all.exit_code = config_check(all.config); });
-  auto* show = config->add_subcommand("show", "every key, its value, and where it came from");
+  config->add_subcommand("default", "prints a settings file with every key, its default, unit, range and meaning")
+      ->callback([&all] { all.exit_code = config_default(); });
+  auto* show =
+      config->add_subcommand("show", "every key, its value, where it came from, and whether a change needs a restart");
   show->add_option("--config", all.config.config_file, "YAML file")->check(CLI::ExistingFile);
   show->add_option("--set", all.config.sets, "key=value")->allow_extra_args(false);
   show->add_flag("--json", all.config.json, "for machines");

@@ -3,61 +3,90 @@
 
 namespace skerry::edge {
 
-using config::Type;
+namespace key = config::key;
+
+namespace {
+
+constexpr auto live = config::Effect::live;        // a reload applies it: Node::apply()
+constexpr auto restart = config::Effect::restart;  // counts from the next start
+
+// clang-format off
+config::Schema of_ground() {
+  return {
+      key::text("gateway.id", "", restart, "Name of this gateway; empty: drawn once and kept in the data folder."),
+      key::integer("port_offset", 0, "ports", 0, 50000, restart, "Added to every port, so that several gateways run side by side."),
+      key::text("listen.host", "127.0.0.1", restart, "Address that all doors listen on."),
+      key::boolean("listen.insecure", false, restart, "Allow listen.host to be reachable from outside without TLS and accounts."),
+
+      key::choice("logging.level", "info", {"debug", "info", "warn", "error", "off"}, live, "Least important event to tell."),
+      key::choice("logging.format", "text", {"text", "json"}, live, "How events are written to standard error."),
+
+      key::choice("log.commit", "balanced", {"balanced", "fast"}, live, "balanced: readings wait for company, for the flash's sake; fast: nothing waits."),
+      key::duration("log.window_max", "20ms", 0, 1, live, "Longest that a reading waits for company (balanced)."),
+      key::number("log.window_above", 50, "arrivals per second", 0, 1e6, live, "From so many arrivals on readings wait (balanced)."),
+      key::bytes("log.segment_bytes", "16MiB", 1048576, 1073741824, restart, "Size of one journal file."),
+      key::bytes("log.tail_bytes_max", "4MiB", 65536, 268435456, restart, "Newest records kept in memory for readers."),
+      key::bytes("log.waiting_bytes_max", "8MiB", 65536, 268435456, restart, "Appended and not yet on disk; beyond it doors push back."),
+      key::map("log.classes", restart, "Class of a topic: filter to critical, high, medium or low; the first match decides, and a map of one's own replaces the default one."),
+  };
+}
+
+config::Schema of_doors() {
+  return {
+      key::boolean("mqtt.enabled", true, restart, "Listen for MQTT."),
+      key::integer("mqtt.port", 1883, "port", 0, 65535, restart, "MQTT; 0: the system chooses."),
+      key::bytes("mqtt.packet_bytes_max", "1MiB", 256, 268435455, restart, "Longest packet taken; MQTT's own end is 256 MB."),
+      key::duration("mqtt.session_expiry_max", "7d", 0, 31536000, live, "Longest that an absent client's session is kept; counts for clients that connect from then on."),
+      key::integer("mqtt.receive_maximum", 256, "messages", 1, 65535, restart, "Unacknowledged messages a client may send, and we send to it."),
+      key::integer("mqtt.connections_max", 20000, "clients", 1, 1000000, live, "Clients at once; lowering it ends no connection."),
+      key::duration("commands.not_after", "30s", 1, 86400, restart, "How long a command may wait for its device, where it does not say itself."),
+      key::integer("http.port", 8080, "port", 0, 65535, restart, "Page, API, health, metrics; 0: the system chooses."),
+      key::bytes("http.body_bytes_max", "16MiB", 1024, 268435456, live, "Longest request body taken."),
+      key::integer("http.query_threads", 1, "threads", 0, 16, restart, "Threads that answer queries of readings."),
+      key::text("http.allowed_hosts", "", live, "Names, besides this host's loopback names, that the page may be reached by (comma between)."),
+  };
+}
+
+config::Schema of_readers() {
+  return {
+      key::boolean("pipelines.shipped", true, live, "Run the pipelines that come with Skerry."),
+      key::text("pipelines.dir", "", live, "Folder with pipelines of your own (*.sql); empty: pipelines in the data folder. A reload reads it again."),
+      key::integer("history.devices_max", 100000, "devices", 1, 10000000, restart, "Devices remembered with their last reading."),
+  };
+}
+
+config::Schema of_uplink() {
+  return {
+      key::duration("failover.network_timeout", "30s", 1, 3600, restart, "A link to the cloud that has said nothing for so long counts as down."),
+      key::boolean("failover.offline_mode.enabled", true, restart, "Keep for the cloud what comes in while the link is down."),
+      key::duration("failover.offline_mode.cache_duration", "24h", 60, 31536000, restart, "How much of it there must be room for."),
+      key::choice("failover.recovery.sync_strategy", "incremental", {"incremental"}, restart, "On return: only what the cloud has not acknowledged is sent."),
+      key::choice("failover.recovery.conflict_resolution", "timestamp_based", {"timestamp_based"}, restart, "Which side wins where both have changed the same: the later one."),
+  };
+}
+// clang-format on
+
+}  // namespace
 
 config::Schema schema() {
+  config::Schema all;
+  for (auto&& part : {of_ground(), of_doors(), of_readers(), of_uplink()})
+    all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+config::Sections sections() {
   return {
-      {"gateway.id", Type::text, "", "name of this gateway; empty: drawn once and kept in the data folder"},
-      {"port_offset", Type::integer, "0", "added to every port, so that several gateways run side by side", 0, 50000},
-      {"listen.host", Type::text, "127.0.0.1", "address that all doors listen on"},
-      {"listen.insecure", Type::boolean, "false",
-       "allow listen.host to be reachable from outside without TLS and accounts"},
-      {"logging.level",
-       Type::choice,
-       "info",
-       "least important event to tell",
-       0,
-       0,
-       {"debug", "info", "warn", "error", "off"}},
-      {"logging.format", Type::choice, "text", "how events are written to standard error", 0, 0, {"text", "json"}},
-
-      {"log.commit",
-       Type::choice,
-       "balanced",
-       "balanced: readings wait for company, for the flash's sake; fast: nothing waits",
-       0,
-       0,
-       {"balanced", "fast"}},
-      {"log.window_max", Type::duration, "20ms", "longest that a reading waits for company (balanced)", 0, 1},
-      {"log.window_above", Type::number, "50", "arrivals a second from which on readings wait", 0, 1e6},
-      {"log.segment_bytes", Type::bytes, "16MiB", "size of one journal file", 1048576, 1073741824},
-      {"log.tail_bytes_max", Type::bytes, "4MiB", "newest records kept in memory for readers", 65536, 268435456},
-      {"log.waiting_bytes_max", Type::bytes, "8MiB", "appended and not yet on disk; beyond it doors push back", 65536,
-       268435456},
-      {"log.classes", Type::map, "",
-       "class of a topic: filter to critical, high, medium or low, the first match decides"},
-
-      {"mqtt.enabled", Type::boolean, "true", "listen for MQTT"},
-      {"mqtt.port", Type::integer, "1883", "MQTT; 0: the system chooses", 0, 65535},
-      {"mqtt.packet_bytes_max", Type::bytes, "1MiB", "longest packet taken; MQTT's own end is 256 MB", 256, 268435455},
-      {"mqtt.session_expiry_max", Type::duration, "7d", "longest that an absent client's session is kept", 0, 31536000},
-      {"mqtt.receive_maximum", Type::integer, "256", "unacknowledged messages a client may send, and we send to it", 1,
-       65535},
-      {"mqtt.connections_max", Type::integer, "20000", "clients at once", 1, 1000000},
-
-      {"commands.not_after", Type::duration, "30s",
-       "how long a command may wait for its device, where it does not say itself", 1, 86400},
-
-      {"http.port", Type::integer, "8080", "page, API, health, metrics; 0: the system chooses", 0, 65535},
-      {"http.body_bytes_max", Type::bytes, "16MiB", "longest request body taken", 1024, 268435456},
-      {"http.query_threads", Type::integer, "1", "threads that answer queries of readings", 0, 16},
-      {"http.allowed_hosts", Type::text, "",
-       "names, besides this host's loopback names, that the page may be reached by (comma between)"},
-
-      {"pipelines.shipped", Type::boolean, "true", "run the pipelines that come with Skerry"},
-      {"pipelines.dir", Type::text, "",
-       "folder with pipelines of your own (*.sql); empty: pipelines in the data folder"},
-      {"history.devices_max", Type::integer, "100000", "devices remembered with their last reading", 1, 10000000},
+      {"gateway", "Who this gateway is."},
+      {"listen", "Where it listens."},
+      {"logging", "What it tells its operator, on standard error."},
+      {"log", "The durable log: what is acknowledged is on disk."},
+      {"mqtt", "The MQTT door."},
+      {"commands", "Commands to devices."},
+      {"http", "The HTTP door: page, API, health, metrics."},
+      {"pipelines", "Rules in SQL."},
+      {"history", "Devices and their readings."},
+      {"failover", "What happens while the link to the cloud is down, and when it is back."},
   };
 }
 
@@ -67,11 +96,11 @@ Result<record::ClassRules> class_rules(const config::Config& config) {
   std::vector<record::ClassRules::Rule> rules;
   for (const auto& [filter, class_name] : pairs) {
     if (const auto ok = record::check_filter(filter); !ok)
-      return fail(Code::invalid, ok.error().what, "log.classes: " + filter);
+      return fail(Code::invalid, ok.error().what, config.where("log.classes") + ": log.classes: " + filter);
     const auto cls = record::class_named(class_name);
     if (!cls)
       return fail(Code::invalid, "is \"" + class_name + "\"; expected critical, high, medium or low",
-                  "log.classes: " + filter);
+                  config.where("log.classes") + ": log.classes: " + filter);
     rules.push_back({filter, *cls});
   }
   return record::ClassRules(std::move(rules));
@@ -83,7 +112,7 @@ Result<std::uint16_t> port(const config::Config& config, std::string_view key) {
   const auto moved = number + config.integer("port_offset");
   if (moved > 65535)
     return fail(Code::invalid, "with port_offset it is " + std::to_string(moved) + "; the last port is 65535",
-                std::string(key));
+                config.where(key) + ": " + std::string(key));
   return static_cast<std::uint16_t>(moved);
 }
 
@@ -94,7 +123,16 @@ Result<std::string> listen_host(const config::Config& config) {
   return fail(Code::denied,
               "is reachable from outside, and this gateway has neither TLS nor accounts yet. Keep 127.0.0.1, or set "
               "listen.insecure=true where the network itself keeps strangers out",
-              "listen.host=" + host);
+              config.where("listen.host") + ": listen.host=" + host);
+}
+
+Result<> check(const config::Config& config) {
+  TRY(class_rules(config));
+  TRY(listen_host(config));
+  for (const auto& key : config.schema()) {
+    if (key.name.ends_with(".port")) TRY(port(config, key.name));
+  }
+  return {};
 }
 
 }  // namespace skerry::edge

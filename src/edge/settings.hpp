@@ -7,6 +7,9 @@
 namespace skerry::edge {
 
 config::Schema schema();
+config::Sections sections();  // a line about each group of keys
+// What no key can say by itself: all of the functions below. A file that passes it starts a gateway.
+Result<> check(const config::Config& config);
 
 // The class of each topic: `log.classes` where it is set, else the defaults. Errors name the bad filter or class.
 Result<record::ClassRules> class_rules(const config::Config& config);

@@ -71,5 +71,77 @@ TEST_F(ConfigTest, RefusalsSayWhereAndWhatWasExpected) {
   EXPECT_EQ(Config::load(system_files(), schema, path + ".missing", {}, {}).error().code, Code::not_found);
 }
 
+TEST_F(ConfigTest, EveryFaultOfAFileIsTold) {
+  std::ofstream(path) << "mqtt:\n  port: many\n  prt: 1\nlog:\n  window_max: 30s\n";
+  std::vector<Error> all;
+  EXPECT_FALSE(Config::load(system_files(), schema, path, {}, {}, &all));
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].where, path + ":2");
+  EXPECT_EQ(all[1].what, "there is no key mqtt.prt; did you mean mqtt.port?");
+  EXPECT_EQ(all[2].what, "log.window_max is 30s; it must lie between 0s and 10s");
+}
+
+TEST_F(ConfigTest, AKeyThatIsGivenTwiceIsRefused) {
+  const auto config = load("mqtt:\n  port: 1\nmqtt.port: 2\n");
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().where, path + ":3");
+  EXPECT_EQ(config.error().what, "mqtt.port is given twice, first at " + path + ":2");
+}
+
+TEST_F(ConfigTest, ChangesSayWhatTakesEffectWhen) {
+  Schema with_live = schema;
+  with_live[0].effect = Effect::live;
+  const auto before = Config::load(system_files(), with_live, "", {}, {});
+  const auto after = Config::load(system_files(), with_live, "", {}, {"log.window_max=5ms", "mqtt.port=1"});
+  ASSERT_TRUE(before && after);
+  const auto found = changes(*before, *after);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].key, "log.window_max");
+  EXPECT_EQ(found[0].from, "20ms");
+  EXPECT_EQ(found[0].to, "5ms");
+  EXPECT_EQ(found[0].effect, Effect::live);
+  EXPECT_EQ(found[1].effect, Effect::restart);
+  EXPECT_TRUE(changes(*before, *before).empty());
+}
+
+// The annotated file says nothing as it is, and with every key uncommented it says the defaults.
+TEST_F(ConfigTest, TheAnnotatedFileIsTrue) {
+  Schema scattered = schema;
+  scattered.push_back(
+      key::integer("log.last", 7, "files", 1, 9, Effect::live, "A key of a section that stood before."));
+  scattered.push_back(key::text("a.b.c", "x: y", Effect::restart, "Deep, and with a text that needs quotes."));
+  const auto text = annotated(scattered, {{"log", "The log."}});
+  EXPECT_NE(text.find("# The log.\nlog:\n"), std::string::npos);
+  EXPECT_NE(text.find("[files, between 1 and 9, live]"), std::string::npos);
+  std::ofstream(path) << text;
+  const auto as_is = Config::load(system_files(), scattered, path, {}, {});
+  ASSERT_TRUE(as_is) << as_is.error().text() << "\n" << text;
+  std::string all;
+  std::size_t keys = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = text.find('\n', at);
+    auto line = text.substr(at, end - at);
+    const auto mark = line.find('#');
+    if (mark != std::string::npos && line[mark + 1] != ' ') {
+      line.erase(mark, 1);
+      ++keys;
+    }
+    all += line + "\n";
+    at = end + 1;
+  }
+  EXPECT_EQ(keys, scattered.size());
+  std::ofstream(path) << all;
+  const auto spelt_out = Config::load(system_files(), scattered, path, {}, {});
+  ASSERT_TRUE(spelt_out) << spelt_out.error().text() << "\n" << all;
+  for (const auto& key : scattered) {
+    EXPECT_EQ(spelt_out->origin(key.name), Config::Origin::file) << key.name;
+    EXPECT_EQ(spelt_out->written(key.name), key.fallback) << key.name;
+  }
+  EXPECT_EQ(
+      describe(*as_is, scattered[7]),
+      R"({"key":"log.last","value":"7","origin":"default","where":"default","default":"7","type":"integer","unit":"files",)"
+      R"("least":"1","most":"9","choices":[],"takes_effect":"live","help":"A key of a section that stood before."})");
+}
+
 }  // namespace
 }  // namespace skerry::config
