@@ -34,6 +34,7 @@ class ApiImpl final : public Api {
         worker_(options.query_threads) {
     ground_routes();
     list_routes();
+    config_routes();
     server_->route("POST", "/api/v1/readings",
                    [this](const Request& q, Responder r) { post_.readings(q, std::move(r)); });
     server_->route("POST", "/api/v1/commands",
@@ -47,6 +48,7 @@ class ApiImpl final : public Api {
 
   Result<std::uint16_t> listen(const Address& address) override { return server_->listen(address); }
   std::vector<http::RouteName> routes() const override { return server_->routes(); }
+  void reconfigure(const Options& options) override { server_->reconfigure(options.http); }
 
  private:
   using Make = std::function<Result<Response>(const Request&)>;
@@ -76,6 +78,7 @@ class ApiImpl final : public Api {
   void ground_routes();
   void list_routes();
   void act_routes();
+  void config_routes();
   // An answer that was given before must be seen: the table is brought up to what is committed now.
   Result<> catch_up() {
     const auto end = deps_.log.committed_end();
@@ -160,6 +163,22 @@ void ApiImpl::act_routes() {
   query("/api/v1/alerts/{id}", one(&act::Tracker::alert));
   query("/api/v1/commands", list(&act::Tracker::commands));
   query("/api/v1/commands/{id}", one(&act::Tracker::command));
+}
+
+void ApiImpl::config_routes() {
+  if (!deps_.configuration.items) return;
+  answer("/api/v1/config", [this](const Request& q) -> Result<Response> {
+    TRY(check_names(q, {}));
+    return http::json("{\"items\":[" + deps_.configuration.items() + "],\"next\":null}");
+  });
+  server_->route("POST", "/api/v1/config/reload", [this](const Request& q, Responder r) {
+    if (const auto names = check_names(q, {}); !names) return r.respond(http::problem(names.error()));
+    auto kept = std::make_shared<Responder>(std::move(r));
+    deps_.configuration.reload([kept](Result<std::string> done) {
+      kept->respond(done ? http::json(std::move(*done))
+                         : http::problem(422, "nothing was changed: " + done.error().text()));
+    });
+  });
 }
 
 Result<ApiImpl::Work> ApiImpl::devices(const Request& q) {

@@ -43,6 +43,14 @@ struct Info {
 
 using Ports = std::map<std::string, std::uint16_t>;
 
+// The settings as JSON, and reading them again.
+struct Configuration {
+  std::function<std::string()> items;   // objects with commas between
+  std::function<std::string()> status;  // an object
+  // `done` is called once, on any thread, with what has changed (an object) or why nothing has.
+  std::function<void(std::function<void(Result<std::string>)> done)> reload;
+};
+
 // All outlive the Api; the functions are called on the loop's thread.
 struct Deps {
   Loop& loop;
@@ -55,6 +63,7 @@ struct Deps {
   Info info;
   std::function<std::vector<Pipeline>()> pipelines;
   std::function<Ports()> ports;
+  Configuration configuration{};                         // none: those paths answer 404
   const metrics::Histogram* decision_seconds = nullptr;  // reading in -> command out; none: shown as zero
   const metrics::Histogram* commit_seconds = nullptr;
 };
@@ -73,6 +82,8 @@ class Api {
   // Code::busy: the port is taken. Gives the port that was chosen.
   virtual Result<std::uint16_t> listen(const Address& address) = 0;
   virtual std::vector<http::RouteName> routes() const = 0;
+  // Takes of the options what http::Server::reconfigure() takes.
+  virtual void reconfigure(const Options& options) = 0;
 };
 
 }  // namespace skerry::api

@@ -7,6 +7,7 @@
 
 #include "base/config.hpp"
 #include "base/result.hpp"
+#include "cli/http_client.hpp"
 
 namespace skerry::cli {
 
@@ -32,6 +33,11 @@ int edge(const StartOptions& options);
 int config_check(const StartOptions& options);
 int config_default();
 int config_show(const StartOptions& options);
+
+struct ReloadOptions : ApiOptions {
+  bool json = false;
+};
+int reload(const ReloadOptions& options);
 
 struct LogOptions {
   std::string dir;

@@ -14,12 +14,20 @@ void add_start(CLI::App& app, StartOptions& o, const std::string& data_dir) {
       ->allow_extra_args(false);
 }
 
+// For commands that ask a running gateway.
+void add_api(CLI::App& app, ApiOptions& o) {
+  o.data_dir = "/var/lib/skerry";
+  app.add_option("--data", o.data_dir, "data folder of the gateway that is asked")->capture_default_str();
+  app.add_option("--url", o.url, "or where it is: http://host:port; $SKERRY_TOKEN goes along where it is set");
+}
+
 // What a command's callback needs to outlive the parsing.
 struct All {
   UpOptions up;
   std::string clock = "now";
   StartOptions edge;
   StartOptions config;
+  ReloadOptions reload;
   LogOptions log;
   PipelineOptions pipeline;
   int exit_code = 0;
@@ -64,6 +72,13 @@ void add_config(CLI::App& app, All& all) {
   show->add_option("--set", all.config.sets, "key=value")->allow_extra_args(false);
   show->add_flag("--json", all.config.json, "for machines");
   show->callback([&all] { all.exit_code = config_show(all.config); });
+}
+
+void add_reload(CLI::App& app, All& all) {
+  auto* command = app.add_subcommand("reload", "a running gateway reads its settings and pipelines again");
+  add_api(*command, all.reload);
+  command->add_flag("--json", all.reload.json, "for machines");
+  command->callback([&all] { all.exit_code = reload(all.reload); });
 }
 
 void add_log(CLI::App& app, All& all) {
@@ -114,6 +129,7 @@ int run(int argc, char** argv) {
   add_up(app, all);
   add_edge(app, all);
   add_config(app, all);
+  add_reload(app, all);
   add_log(app, all);
   add_pipeline(app, all);
   try {

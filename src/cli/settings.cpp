@@ -1,6 +1,7 @@
 // `skerry config`, and how every command comes to its settings.
 #include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "cli/cli.hpp"
 #include "edge/settings.hpp"
@@ -34,6 +35,43 @@ int config_check(const StartOptions& options) {
 
 int config_default() {
   std::fputs(config::annotated(edge::schema(), edge::sections()).c_str(), stdout);
+  return 0;
+}
+
+namespace {
+
+Result<std::string> ask_to_reload(const ApiOptions& options) {
+  return TRY(HttpClient::connect(options))->body("POST", "/api/v1/config/reload");
+}
+
+std::string listed(const nlohmann::json& names) {
+  std::string all;
+  for (const auto& name : names) all += (all.empty() ? "" : ", ") + name.get<std::string>();
+  return all;
+}
+
+}  // namespace
+
+int reload(const ReloadOptions& options) {
+  const auto answer = ask_to_reload(options);
+  if (!answer) return failed(answer.error());
+  const auto said = nlohmann::json::parse(*answer, nullptr, false);
+  if (options.json || !said.is_object()) {
+    std::printf("%s\n", answer->c_str());
+    return 0;
+  }
+  for (const auto& change : said["changed"]) {
+    const auto text = [&](const char* member) { return change[member].get<std::string>(); };
+    std::printf("%s: %s -> %s%s\n", text("key").c_str(), text("from").c_str(), text("to").c_str(),
+                text("takes_effect") == "live" ? "" : "  (needs a restart)");
+  }
+  for (const char* what : {"added", "changed", "removed"}) {
+    const auto names = listed(said["pipelines"][what]);
+    if (!names.empty()) std::printf("pipelines %s: %s\n", what, names.c_str());
+  }
+  if (const auto waiting = listed(said["restart_needed"]); !waiting.empty())
+    std::printf("waiting for a restart: %s\n", waiting.c_str());
+  std::puts("reloaded");
   return 0;
 }
 

@@ -1,4 +1,4 @@
-// Waiting for the signal to end.
+// Waiting for a signal.
 #include "cli/signals.hpp"
 
 #include <pthread.h>
@@ -8,7 +8,7 @@
 namespace skerry::cli {
 namespace {
 
-sigset_t end_signals() {
+sigset_t our_signals() {
   sigset_t set;
   ::sigemptyset(&set);
   ::sigaddset(&set, SIGINT);
@@ -19,14 +19,14 @@ sigset_t end_signals() {
 
 }  // namespace
 
-void block_end_signals() {
-  const auto set = end_signals();
+void block_signals() {
+  const auto set = our_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-int wait_for_end_signal() {
-  const auto set = end_signals();
+int wait_for_signal() {
+  const auto set = our_signals();
   int number = 0;
   while (::sigwait(&set, &number) != 0) {
   }

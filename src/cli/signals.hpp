@@ -1,9 +1,9 @@
-// Signals: Ctrl-C and SIGTERM end the program cleanly; all else of a signal is left to the system.
+// Signals: Ctrl-C and SIGTERM end the program cleanly, SIGHUP asks a service to read its settings again.
 #pragma once
 
 namespace skerry::cli {
 
-void block_end_signals();   // before the first thread starts: threads inherit it
-int wait_for_end_signal();  // returns the signal's number
+void block_signals();   // before the first thread starts: threads inherit it
+int wait_for_signal();  // SIGINT, SIGTERM or SIGHUP
 
 }  // namespace skerry::cli

@@ -1,4 +1,5 @@
 // `skerry up` and `skerry edge`: start a gateway, say where it is, and wait for the end.
+#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -6,22 +7,22 @@
 #include "cli/cli.hpp"
 #include "cli/demo.hpp"
 #include "cli/signals.hpp"
+#include "cli/supervisor.hpp"
 #include "edge/gateway.hpp"
+#include "edge/parts.hpp"
 
 namespace skerry::cli {
 namespace {
 
 Result<std::unique_ptr<edge::Gateway>> start(const StartOptions& options, const std::string& demo) {
   const auto config = TRY(load_config(options));
-  const auto level = config.choice("logging.level");
-  logger::configure(level == "debug"  ? logger::Level::debug
-                    : level == "info" ? logger::Level::info
-                    : level == "warn" ? logger::Level::warn
-                    : level == "off"  ? logger::Level::off
-                                      : logger::Level::error,
-                    config.choice("logging.format") == "json" ? logger::Format::json : logger::Format::text);
+  edge::configure_logger(config);
   TRY(system_files().make_dirs(options.data_dir));
-  return edge::Gateway::start({config, options.data_dir, demo});
+  return edge::Gateway::start({.config = config,
+                               .data_dir = options.data_dir,
+                               .demo = demo,
+                               .read_config = [options] { return load_config(options); },
+                               .alive = [] { tell_supervisor("WATCHDOG=1"); }});
 }
 
 void print_welcome(edge::Node& node, const UpOptions& options) {
@@ -46,7 +47,7 @@ void print_welcome(edge::Node& node, const UpOptions& options) {
 }  // namespace
 
 int up(const UpOptions& options) {
-  block_end_signals();
+  block_signals();
   std::unique_ptr<Demo> demo;
   if (options.demo != "none") {
     auto loaded = Demo::load(options.demo, {options.speed, options.original_clock, options.once});
@@ -58,7 +59,7 @@ int up(const UpOptions& options) {
   auto& node = (*gateway)->node();
   print_welcome(node, options);
   if (demo) demo->start(node.ports().at("mqtt"), node.metrics());
-  wait_for_end_signal();
+  wait_for_signal();
   std::puts("\n  Ending: what was acknowledged is on disk.");
   demo.reset();
   gateway->reset();
@@ -66,7 +67,7 @@ int up(const UpOptions& options) {
 }
 
 int edge(const StartOptions& options) {
-  block_end_signals();
+  block_signals();
   auto gateway = start(options, "");
   if (!gateway) return failed(gateway.error());
   auto& node = (*gateway)->node();
@@ -75,7 +76,10 @@ int edge(const StartOptions& options) {
                 {"mqtt", node.ports().contains("mqtt") ? node.ports().at("mqtt") : 0},
                 {"http", node.ports().at("http")},
                 {"data", options.data_dir}});
-  const int number = wait_for_end_signal();
+  tell_supervisor("READY=1");
+  int number = wait_for_signal();
+  for (; number == SIGHUP; number = wait_for_signal()) (*gateway)->reload("SIGHUP");
+  tell_supervisor("STOPPING=1");
   logger::info("edge", "ending", {{"signal", number}});
   gateway->reset();
   return 0;

@@ -25,10 +25,13 @@ Result<> write_ports(const std::string& path, const Ports& ports) {
 Result<std::unique_ptr<Gateway>> Gateway::start(const Setup& setup) {
   std::unique_ptr<Gateway> gateway(new Gateway());
   auto& g = *gateway;
+  g.setup_ = setup;
   g.mqtt_loop_ = make_net_loop(system_clock());
   g.http_loop_ = make_net_loop(system_clock());
   g.node_ = TRY(Node::open({system_files(), system_clock(), system_chance(), *g.mqtt_loop_, *g.http_loop_},
                            setup.config, setup.data_dir, setup.demo));
+  if (setup.read_config)
+    g.node_->on_reload([&g](std::string source, auto done) { g.reload(std::move(source), std::move(done)); });
   g.ports_file_ = join_path(setup.data_dir, "ports.json");
   if (TRY(system_files().exists(g.ports_file_))) TRY(system_files().remove(g.ports_file_));
   TRY(g.node_->listen_mqtt());
@@ -78,13 +81,46 @@ void Gateway::keep_house() {
   std::unique_lock lock(mutex_);
   while (!ending_) {
     lock.unlock();
+    reload_now();
+    look_alive();
     const auto tidied = node_->log().tidy();
     if (!tidied)
       logger::error("edge", "housekeeping of the log failed and is tried again", {{"why", tidied.error().text()}});
     lock.lock();
     if (tidied && *tidied) continue;
-    ending_changed_.wait_for(lock, house_every, [this] { return ending_; });
+    ending_changed_.wait_for(lock, house_every, [this] { return ending_ || !wishes_.empty(); });
   }
+}
+
+void Gateway::reload(std::string source, std::function<void(Result<std::string>)> done) {
+  const std::scoped_lock lock(mutex_);
+  wishes_.push_back({std::move(source), std::move(done)});
+  ending_changed_.notify_one();
+}
+
+void Gateway::reload_now() {
+  std::vector<Wish> wishes;
+  {
+    const std::scoped_lock lock(mutex_);
+    wishes.swap(wishes_);
+  }
+  for (auto& wish : wishes) {
+    auto read = setup_.read_config ? setup_.read_config()
+                                   : fail(Code::unsupported, "this gateway was started without a way to read settings");
+    if (!read) node_->refuse(read.error());
+    auto applied = read ? node_->apply(*read, wish.source) : std::unexpected(read.error());
+    if (wish.done) wish.done(std::move(applied));
+  }
+}
+
+// Both loops answered the last look: they turn. One that hangs is silence, which a supervisor hears.
+void Gateway::look_alive() {
+  if (!setup_.alive || system_clock().mono() < next_look_) return;
+  next_look_ = system_clock().mono() + house_every;
+  if (answers_.load() < 2) return;
+  setup_.alive();
+  answers_ = 0;
+  for (auto* loop : {mqtt_loop_.get(), http_loop_.get()}) loop->post([this] { ++answers_; });
 }
 
 }  // namespace skerry::edge

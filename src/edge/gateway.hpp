@@ -5,11 +5,14 @@
 // disk and what was read is in a checkpoint.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "edge/node.hpp"
 
@@ -21,6 +24,8 @@ class Gateway {
     config::Config config;
     std::string data_dir;
     std::string demo;
+    std::function<Result<config::Config>()> read_config{};  // for a reload; none: it cannot be reloaded
+    std::function<void()> alive{};                          // about once a second while both loops answer
   };
 
   // Errors say what to do: which port is taken by whom, which key is wrong, which folder another process holds.
@@ -30,10 +35,21 @@ class Gateway {
   Gateway& operator=(const Gateway&) = delete;
 
   Node& node() { return *node_; }
+  // Reads the settings again and applies them, on a thread of the gateway's. What became of it is logged, counted and
+  // shown in the status; `done`, where there is one, is called with what has changed (JSON), or why nothing has.
+  void reload(std::string source, std::function<void(Result<std::string>)> done = {});
 
  private:
   Gateway() = default;
   void keep_house();
+  void reload_now();
+  void look_alive();
+
+  struct Wish {
+    std::string source;
+    std::function<void(Result<std::string>)> done;
+  };
+  Setup setup_;
 
   std::unique_ptr<NetLoop> mqtt_loop_;
   std::unique_ptr<NetLoop> http_loop_;
@@ -46,6 +62,9 @@ class Gateway {
   std::mutex mutex_;
   std::condition_variable ending_changed_;
   bool ending_ = false;
+  std::vector<Wish> wishes_;     // for reloads
+  std::atomic<int> answers_{2};  // of the loops, to the last look
+  Mono next_look_{};
 };
 
 }  // namespace skerry::edge

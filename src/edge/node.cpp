@@ -5,13 +5,9 @@
 
 #include <algorithm>
 
-#include "base/embedded.hpp"
 #include "base/logger.hpp"
+#include "edge/parts.hpp"
 #include "edge/settings.hpp"
-
-namespace skerry::embedded {
-std::span<const Embedded> pipelines();  // compiled in by cmake/embed.cmake
-}
 
 namespace skerry::edge {
 namespace {
@@ -41,41 +37,6 @@ Result<std::string> find_gateway_id(const Seams& seams, const config::Config& co
   return id;
 }
 
-std::string name_of(std::string_view file) {
-  const auto dot = file.rfind('.');
-  return std::string(file.substr(0, dot));
-}
-
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> all;
-  while (!text.empty()) {
-    const auto comma = text.find(',');
-    if (comma != 0) all.emplace_back(text.substr(0, comma));
-    text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
-  }
-  return all;
-}
-
-// The shipped ones, then the site's own; one of the site's with a shipped one's name takes its place.
-Result<std::vector<stream::PipelineText>> find_pipelines(Files& files, const config::Config& config,
-                                                         const std::string& data_dir) {
-  std::vector<stream::PipelineText> all;
-  if (config.flag("pipelines.shipped")) {
-    for (const auto& each : embedded::pipelines()) all.push_back({name_of(each.name), std::string(each.bytes)});
-  }
-  const auto& set = config.text("pipelines.dir");
-  const auto dir = set.empty() ? join_path(data_dir, "pipelines") : set;
-  if (!TRY(files.exists(dir))) {
-    if (!set.empty()) return fail(Code::not_found, "there is no such folder", "pipelines.dir=" + set);
-    return all;
-  }
-  for (auto& own : TRY(stream::read_pipelines(files, dir))) {
-    std::erase_if(all, [&own](const auto& each) { return each.name == own.name; });
-    all.push_back(std::move(own));
-  }
-  return all;
-}
-
 }  // namespace
 
 Node::Node(const Seams& seams, const config::Config& config, std::string data_dir, std::string demo)
@@ -93,6 +54,7 @@ Result<std::unique_ptr<Node>> Node::open(const Seams& seams, const config::Confi
   TRY(seams.files.make_dirs(join_path(data_dir, "state")));
   TRY(listen_host(config));
   node->classes_ = TRY(class_rules(config));
+  node->config_state_ = std::make_unique<ConfigState>(config, seams.clock.wall(), node->metrics_);
   node->gateway_id_ = TRY(find_gateway_id(seams, config, data_dir));
   TRY(node->open_log());
   TRY(node->open_readers());
@@ -101,15 +63,7 @@ Result<std::unique_ptr<Node>> Node::open(const Seams& seams, const config::Confi
 }
 
 Result<> Node::open_log() {
-  const log::Options options{
-      .profile = config_.choice("log.commit") == "fast" ? log::Profile::fast : log::Profile::balanced,
-      .window_max = config_.duration("log.window_max"),
-      .window_above_per_second = config_.number("log.window_above"),
-      .segment_bytes = config_.bytes("log.segment_bytes"),
-      .tail_bytes_max = config_.bytes("log.tail_bytes_max"),
-      .waiting_bytes_max = config_.bytes("log.waiting_bytes_max"),
-  };
-  log_ = TRY(log::Log::open(seams_.files, seams_.clock, join_path(data_dir_, "log"), options, metrics_));
+  log_ = TRY(log::Log::open(seams_.files, seams_.clock, join_path(data_dir_, "log"), log_options(config_), metrics_));
   return {};
 }
 
@@ -140,21 +94,9 @@ Result<> Node::open_readers() {
 }
 
 Result<> Node::open_doors() {
-  mqtt::Options options;
-  options.packet_bytes_max = static_cast<std::uint32_t>(config_.bytes("mqtt.packet_bytes_max"));
-  options.receive_maximum = static_cast<std::uint16_t>(config_.integer("mqtt.receive_maximum"));
-  options.connections_max = static_cast<std::size_t>(config_.integer("mqtt.connections_max"));
-  options.session_expiry_s_max =
-      static_cast<std::uint32_t>(config_.duration("mqtt.session_expiry_max").count() / 1'000'000);
-  options.command_expiry = std::chrono::ceil<std::chrono::seconds>(config_.duration("commands.not_after"));
   broker_ = TRY(mqtt::Broker::open({seams_.mqtt_loop, *log_, seams_.files, seams_.chance, metrics_, classes_},
-                                   join_path(data_dir_, "state"), options));
+                                   join_path(data_dir_, "state"), mqtt_options(config_)));
 
-  api::Options api_options;
-  api_options.act.ttl_default = std::chrono::floor<std::chrono::milliseconds>(config_.duration("commands.not_after"));
-  api_options.http.body_bytes_max = config_.bytes("http.body_bytes_max");
-  for (const auto& host : split(config_.text("http.allowed_hosts"))) api_options.http.hosts.push_back(host);
-  api_options.query_threads = static_cast<int>(config_.integer("http.query_threads"));
   api_ = TRY(api::Api::open(
       {.loop = seams_.http_loop,
        .log = *log_,
@@ -166,11 +108,22 @@ Result<> Node::open_doors() {
        .info = {SKERRY_VERSION, gateway_id_, demo_, seams_.clock.wall()},
        .pipelines = [this] { return pipelines_for_api(); },
        .ports = [this] { return ports_; },
+       .configuration = configuration_for_api(),
        .decision_seconds = &metrics_.histogram("skerry_decision_seconds",
                                                "From a reading's arrival to the command or alert it caused, appended."),
        .commit_seconds = &metrics_.histogram("skerry_log_commit_seconds", "One group commit: write and sync.")},
-      api_options));
+      api_options(config_)));
   return {};
+}
+
+api::Configuration Node::configuration_for_api() {
+  return {.items = [this] { return config_state_->items(); },
+          .status = [this] { return config_state_->status(); },
+          .reload =
+              [this](std::function<void(Result<std::string>)> done) {
+                if (!reload_) return done(fail(Code::unsupported, "this gateway was started without a settings file"));
+                reload_("api", std::move(done));
+              }};
 }
 
 std::vector<api::Pipeline> Node::pipelines_for_api() const {

@@ -16,6 +16,7 @@
 #include "base/chance.hpp"
 #include "base/config.hpp"
 #include "base/loop.hpp"
+#include "edge/config_state.hpp"
 #include "edge/readers.hpp"
 #include "history/history.hpp"
 #include "log/log.hpp"
@@ -54,12 +55,26 @@ class Node {
   metrics::Registry& metrics() { return metrics_; }
   const Ports& ports() const { return ports_; }
   const std::string& gateway_id() const { return gateway_id_; }
+  const ConfigState& config_state() const { return *config_state_; }
+
+  // ---- settings while it runs ----
+  using Reload = std::function<void(std::string source, std::function<void(Result<std::string>)> done)>;
+  // What POST /api/v1/config/reload does; without it the answer is that it cannot. Before listen_http().
+  void on_reload(Reload reload) { reload_ = std::move(reload); }
+  // Live keys and pipelines from now on; the others are noted. All or nothing. Gives what has changed, as JSON. Neither
+  // on a loop's thread nor on the readers': it waits for them.
+  Result<std::string> apply(const config::Config& config, std::string_view source);
+  void refuse(const Error& why);  // a reload's settings could not even be read
 
  private:
   Node(const Seams& seams, const config::Config& config, std::string data_dir, std::string demo);
   Result<> open_log();
   Result<> open_readers();
   Result<> open_doors();
+  api::Configuration configuration_for_api();
+  Result<> replace_pipelines(const config::Config& config);
+  void apply_live(const config::Config& config);
+  Result<> note_change(std::string_view source, std::string_view changes);
   std::vector<api::Pipeline> pipelines_for_api() const;
 
   Seams seams_;
@@ -68,6 +83,8 @@ class Node {
   std::string demo_;
   std::string gateway_id_;
   metrics::Registry metrics_;
+  std::unique_ptr<ConfigState> config_state_;
+  Reload reload_;
   record::ClassRules classes_;
   Ports ports_;
 

@@ -32,6 +32,14 @@ void Readers::add(log::Follower& follower) {
 
 void Readers::add_tick(std::function<Result<>(Wall)> tick) { ticks_.push_back(std::move(tick)); }
 
+void Readers::call(std::function<void()> work) {
+  {
+    const std::scoped_lock lock(work_mutex_);
+    work_.push_back(std::move(work));
+  }
+  wake();
+}
+
 void Readers::wake() {
   if (news_.exchange(true, std::memory_order_seq_cst)) return;
   if (!asleep_.load(std::memory_order_seq_cst)) return;
@@ -49,6 +57,12 @@ void Readers::failed(Member& member, const Error& error) {
 
 bool Readers::round() {
   news_.store(false, std::memory_order_seq_cst);
+  std::vector<std::function<void()>> work;
+  {
+    const std::scoped_lock lock(work_mutex_);
+    work.swap(work_);
+  }
+  for (const auto& each : work) each();
   bool more = false;
   for (auto& member : members_) {
     if (clock_.mono() < member.not_before) continue;

@@ -28,6 +28,9 @@ class Readers {
   void add(log::Follower& follower);
   void add_tick(std::function<Result<>(Wall)> tick);  // about ten times a second, after the followers
 
+  // Runs `work` between two rounds, on the thread that drives them; a stopped one runs it no more.
+  void call(std::function<void()> work);  // any thread
+
   bool round();  // true when there may be more to do at once
   void tick();
   void checkpoint();  // all of them; errors are told
@@ -53,6 +56,8 @@ class Readers {
   SteadyWall wall_;
   std::vector<Member> members_;
   std::vector<std::function<Result<>(Wall)>> ticks_;
+  std::mutex work_mutex_;
+  std::vector<std::function<void()>> work_;
   std::shared_ptr<void> on_append_;
   std::shared_ptr<void> on_commit_;
 

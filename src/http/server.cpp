@@ -125,6 +125,10 @@ class ServerImpl final : public Server, public PeerOwner {
   std::vector<RouteName> routes() const override { return router_.names(); }
   Result<std::uint16_t> listen(const Address& address) override;
   std::size_t connections() const override { return target_->peers.size(); }
+  void reconfigure(const Options& options) override {
+    options_.body_bytes_max = options.body_bytes_max;
+    options_.hosts = options.hosts;
+  }
 
  private:
   void handle(Peer& peer, RawRequest& raw) override;

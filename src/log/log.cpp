@@ -86,6 +86,13 @@ Result<Position> LogImpl::append(std::span<const Record> records, Urgency urgenc
   return first;
 }
 
+void LogImpl::set_window(const Options& options) {
+  const std::scoped_lock lock(mutex_);
+  options_.profile = options.profile;
+  options_.window_max = options.window_max;
+  options_.window_above_per_second = options.window_above_per_second;
+}
+
 std::optional<Mono> LogImpl::commit_due() const {
   const std::scoped_lock lock(mutex_);
   return due_;

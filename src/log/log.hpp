@@ -160,6 +160,9 @@ class Log {
   virtual Stats stats() const = 0;
   // A number drawn when this folder was made; part of every record's name outside.
   virtual std::uint64_t epoch() const = 0;
+
+  // From now on; of the options only profile, window_max and window_above_per_second. Any thread.
+  virtual void set_window(const Options& options) { static_cast<void>(options); }
 };
 
 // A thread that commits when the log says so, until it is destroyed (which commits what waits).

@@ -52,6 +52,7 @@ class LogImpl final : public Log {
   const Recovery& recovery() const override { return recovery_; }
   Stats stats() const override;
   std::uint64_t epoch() const override { return epoch_; }
+  void set_window(const Options& options) override;
 
   // ---- commit.cpp ----
   Result<> commit() override;

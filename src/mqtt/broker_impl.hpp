@@ -107,6 +107,10 @@ class BrokerImpl final : public Broker {
   void shut() override;
   Result<> checkpoint() override;
   std::vector<ClientInfo> clients() const override;
+  void reconfigure(const Options& options) override {
+    options_.connections_max = options.connections_max;
+    options_.session_expiry_s_max = options.session_expiry_s_max;
+  }
 
   // Of a Peer (broker.cpp).
   void feed(Peer& peer, Bytes in);
@@ -214,7 +218,7 @@ class BrokerImpl final : public Broker {
   SteadyWall wall_;
   Access allow_all_;
   Access& access_;
-  const Options options_;
+  Options options_;  // sessions refer to it: what they were told at CONNECT must stay
   const std::string dir_;
   Counters counters_;
 

@@ -1,5 +1,6 @@
 // The engine: records into plans, rows into records, and what is remembered across a crash.
 #include <algorithm>
+#include <mutex>
 
 #include "base/logger.hpp"
 #include "codec/json.hpp"
@@ -23,6 +24,7 @@ class EngineImpl final : public Engine {
   Result<bool> step() override;
   Result<> checkpoint() override;
   std::vector<PipelineInfo> pipelines() const override;
+  Result<> replace(std::vector<PipelineText> texts) override;
   Result<> start(std::vector<PipelineText> texts);
 
  private:
@@ -40,6 +42,7 @@ class EngineImpl final : public Engine {
     std::uint32_t row;
   };
 
+  Result<std::vector<std::unique_ptr<Live>>> plan(const std::vector<PipelineText>& texts) const;
   // True when a pipeline is new or changed.
   Result<bool> restore(const log::Checkpoint& from);
   Result<> find_standing();
@@ -53,6 +56,7 @@ class EngineImpl final : public Engine {
 
   Deps deps_;
   std::string path_;
+  mutable std::mutex live_mutex_;  // live_ itself changes under it, on the stepping thread; others read it under it
   std::vector<std::unique_ptr<Live>> live_;
   std::vector<std::unique_ptr<Group>> groups_;
   std::atomic<std::uint64_t> position_{0};
@@ -72,15 +76,21 @@ class EngineImpl final : public Engine {
 
 // ---- opening ----
 
-Result<> EngineImpl::start(std::vector<PipelineText> texts) {
+Result<std::vector<std::unique_ptr<Live>>> EngineImpl::plan(const std::vector<PipelineText>& texts) const {
+  std::vector<std::unique_ptr<Live>> all;
   for (const auto& text : texts) {
-    live_.push_back(TRY(make_live(text, deps_)));
-    for (std::size_t i = 0; i + 1 < live_.size(); ++i) {
-      if (live_[i]->name == live_.back()->name)
+    all.push_back(TRY(make_live(text, deps_)));
+    for (std::size_t i = 0; i + 1 < all.size(); ++i) {
+      if (all[i]->name == all.back()->name)
         return fail(Code::exists, "two pipelines have this name", "pipeline " + text.name);
     }
   }
-  TRY(check_circles(live_));
+  TRY(check_circles(all));
+  return all;
+}
+
+Result<> EngineImpl::start(std::vector<PipelineText> texts) {
+  live_ = TRY(plan(texts));
   decision_ = &deps_.metrics.histogram("skerry_decision_seconds",
                                        "From a reading in the log to the alert or command it caused in the log.");
   next_ = deps_.log.begin();
@@ -99,6 +109,33 @@ Result<> EngineImpl::start(std::vector<PipelineText> texts) {
   if (changed && next_ <= deps_.log.committed_end())
     TRY(log::save(deps_.files, path_, state_format, next_, state(), deps_.log));
   return {};
+}
+
+Result<> EngineImpl::replace(std::vector<PipelineText> texts) {
+  auto fresh = TRY(plan(texts));
+  TRY(flush());  // what waits belongs to the pipelines as they are
+  for (auto& one : fresh) {
+    const auto same = std::ranges::find_if(
+        live_, [&](const auto& old) { return old && old->name == one->name && old->version == one->version; });
+    if (same != live_.end()) continue;
+    one->start = deps_.log.end();
+    logger::info("stream", "a new or changed pipeline begins with fresh state",
+                 {{"pipeline", one->name}, {"version", one->version}});
+  }
+  {
+    const std::scoped_lock lock(live_mutex_);
+    for (auto& one : fresh) {
+      const auto same = std::ranges::find_if(
+          live_, [&](const auto& old) { return old && old->name == one->name && old->version == one->version; });
+      if (same != live_.end()) one = std::move(*same);
+    }
+    live_ = std::move(fresh);
+  }
+  groups_.clear();
+  make_groups();
+  waiting_ = log::Checkpoint{next_, state()};  // so that a crash finds the new ones where they began
+  waiting_for_ = std::max(next_, outputs_end_);
+  return checkpoint();
 }
 
 Result<bool> EngineImpl::restore(const log::Checkpoint& from) {
@@ -395,6 +432,7 @@ Result<> EngineImpl::checkpoint() {
 }
 
 std::vector<PipelineInfo> EngineImpl::pipelines() const {
+  const std::scoped_lock lock(live_mutex_);
   std::vector<PipelineInfo> to;
   for (const auto& one : live_) {
     to.push_back({one->name, one->version, one->text, one->rows_in.load(), one->rows_out.load(), one->late.load(),

@@ -6,7 +6,7 @@
 // of an uninterrupted run. A text that has changed begins with fresh state from now on. SQL and its options:
 // docs/sql.md.
 //
-// Thread: one calls step() and checkpoint(); pipelines() and position() any.
+// Thread: one calls step(), checkpoint() and replace(); pipelines() and position() any.
 #pragma once
 
 #include <chrono>
@@ -62,6 +62,9 @@ class Engine : public log::Follower {
   static Result<std::unique_ptr<Engine>> open(Deps deps, std::string_view state_dir,
                                               std::vector<PipelineText> pipelines);
   virtual std::vector<PipelineInfo> pipelines() const = 0;
+  // Runs these from now on. One whose text is the same goes on with its state; a new or changed one begins with fresh
+  // state at the end of the log. Errors as of open(), or Code::busy: the log pushes back; nothing has changed then.
+  virtual Result<> replace(std::vector<PipelineText> pipelines) = 0;
 };
 
 // Parses and plans only. What is wrong with a text, or nothing.

@@ -94,7 +94,14 @@ TEST_F(ApiTest, AnswersAsDescribed) {
                                                        {"/api/v1/alerts/none", "/api/v1/alerts/{id}"},
                                                        {"/api/v1/commands", "/api/v1/commands"},
                                                        {"/api/v1/commands/" + id, "/api/v1/commands/{id}"},
+                                                       {"/api/v1/config", "/api/v1/config"},
+                                                       {"/api/v1/config?x=1", "/api/v1/config"},
                                                        {"/api/v1/pipelines", "/api/v1/pipelines"}};
+  EXPECT_EQ(described("post", "/api/v1/config/reload", g.ask(post("/api/v1/config/reload", ""))), "");
+  g.reload_answer = fail(Code::invalid, "is wrong", "f:3");
+  const auto refused = g.ask(post("/api/v1/config/reload", ""));
+  EXPECT_EQ(described("post", "/api/v1/config/reload", refused), "");
+  EXPECT_EQ(json::parse(refused.body)["detail"], "nothing was changed: f:3: is wrong");
   for (const auto& [target, path] : asked) {
     const auto answer = g.ask(get(target));
     EXPECT_EQ(described("get", path, answer), "") << target << "\n" << answer.body;

@@ -9,6 +9,7 @@
 
 #include "act/act.hpp"
 #include "api/api.hpp"
+#include "base/config.hpp"
 #include "sim/loop.hpp"
 #include "sim/world.hpp"
 #include "tests/history/memory_log.hpp"
@@ -33,6 +34,15 @@ class Gateway {
       return std::vector<api::Pipeline>{{.name = "p", .version = "v", .text = "SELECT 1", .rows_in = 2}};
     };
     deps.ports = [] { return api::Ports{{"mqtt", 1883}}; };
+    const auto setting = config::Schema{config::key::text("gateway.id", "", config::Effect::restart, "Its name.")};
+    const auto config = *config::Config::load(system_files(), setting, "", {}, {});
+    deps.configuration = {
+        .items = [config, setting] { return config::describe(config, setting[0]); },
+        .status =
+            [] {
+              return R"({"loaded_at":"2026-01-01T00:00:00.000Z","reloads":0,"refused":0,"last_error":null,"restart_needed":[]})";
+            },
+        .reload = [this](auto done) { done(reload_answer); }};
     api = *api::Api::open(std::move(deps), options);
     port = *api->listen({});
   }
@@ -70,6 +80,8 @@ class Gateway {
     }
   }
 
+  Result<std::string> reload_answer =
+      R"({"changed":[],"pipelines":{"added":[],"changed":[],"removed":[]},"restart_needed":[]})";
   sim::World world{1};
   sim::Network network{world};
   sim::Host host{world, network};

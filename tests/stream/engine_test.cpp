@@ -146,6 +146,40 @@ TEST(Engine, AChangedTextBeginsAfresh) {
   EXPECT_EQ(version_of(text.text), version_of("-- hello\n" + text.text));
 }
 
+TEST(Engine, ReplacedWhileItRuns) {
+  Bench b;
+  auto hot = shipped("threshold");
+  const auto kept = shipped("anomaly");
+  ASSERT_TRUE(b.open({hot, kept}).has_value());
+  for (int i = 0; i < 9; ++i) b.read("d", R"({"temperature":20,"humidity":40})");
+  b.run();
+  EXPECT_TRUE(b.made().empty());
+  // What cannot be parsed changes nothing.
+  auto broken = hot;
+  broken.text += "SELECT";
+  ASSERT_FALSE(b.engine->replace({broken}).has_value());
+  EXPECT_EQ(b.engine->pipelines().size(), 2U);
+  hot.text.replace(hot.text.find("> 80;"), 5, "> 10;");
+  ASSERT_TRUE(b.engine->replace({kept, hot}).has_value());
+  EXPECT_EQ(b.engine->pipelines()[0].rows_in, 9U);
+  EXPECT_EQ(b.engine->pipelines()[1].rows_in, 0U);
+  b.read("d", R"({"temperature":20,"humidity":40})");
+  b.run();
+  // The kept one's tenth reading gives statistics, so it still has the nine before; the changed one alerts once.
+  ASSERT_EQ(b.made().size(), 2U);
+  EXPECT_EQ(b.made()[0]->topic, "analytics/d");
+  EXPECT_NE(b.made()[0]->payload.find("\"sample_count\":10"), std::string::npos);
+  EXPECT_EQ(b.made()[1]->topic, "alerts/d");
+  // A crash right after a replacement: the new text goes on from where it began, and says nothing twice.
+  ASSERT_TRUE(b.open({kept, hot}).has_value());
+  b.run();
+  EXPECT_EQ(b.made().size(), 2U);
+  ASSERT_TRUE(b.engine->replace({}).has_value());
+  b.read("d", R"({"temperature":99})");
+  b.run();
+  EXPECT_EQ(b.made().size(), 2U);
+}
+
 TEST(Engine, RefusesWhatCannotRun) {
   Bench b;
   const auto refused = [&](const std::string& sql, const std::string& why) {

@@ -88,8 +88,9 @@ class Answer:
 class Skerry:
     """`skerry edge` over one data folder; may be killed and started again, then on the same ports."""
 
-    def __init__(self, test, *settings, data=None):
+    def __init__(self, test, *settings, data=None, config=None):
         self.test = test
+        self.config = config  # a settings file
         self.settings = settings
         self.folder = temp_folder(test, "edge")
         self.data = data or os.path.join(self.folder, "data")
@@ -109,6 +110,8 @@ class Skerry:
         command = [BIN, "edge", "--data", self.data]
         for setting in (f"mqtt.port={self.ports['mqtt']}", f"http.port={self.ports['http']}", *self.settings):
             command += ["--set", setting]
+        if self.config:
+            command += ["--config", self.config]
         self.program = Program(self.test, command, os.path.join(self.folder, "log"))
 
     def wait_ready(self):
