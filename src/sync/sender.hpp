@@ -1,0 +1,169 @@
+// Sender: the gateway's side of the sync protocol, one for the life of the program, over one link after the other.
+//
+// Order of calls: on_open() when a link is there, then on_frame() for each frame and pump() when the log has grown, the
+// link has drained or time has passed; on_closed() when the link is gone. What is in Out leaves in order; when
+// Out::close is set the link is to be closed after it. A Sender is never wrong about what the cloud has: it is told at
+// each WELCOME, so losing everything it knows costs nothing but repetition.
+// The gateway may delete a class up to acked(cls).prefix_end() and no further. docs/protocol.md
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "record/record.hpp"
+#include "sync/frames.hpp"
+#include "sync/sync.hpp"
+
+namespace skerry::sync {
+
+// Some records of one class with consecutive offsets from where was asked, or word that some are gone.
+struct Slice {
+  std::shared_ptr<const void> owner;  // of what the records view
+  std::vector<record::RecordView> records;
+  std::uint64_t gone = 0;  // so many offsets are gone; `records` is then empty
+  Reason reason = Reason::damage;
+};
+
+// What the gateway has: committed records only. A seam: the log, or a simulation.
+class Source {
+ public:
+  virtual ~Source() = default;
+  virtual PerClass<std::uint64_t> ends() = 0;
+  // [from, to) is not empty and lies below ends(). About `bytes_max`, at least one record or a stretch that is gone.
+  virtual Result<Slice> read(Class cls, std::uint64_t from, std::uint64_t to, std::uint64_t bytes_max) = 0;
+};
+
+// What a gateway should remember over restarts, saved now and then and when Out::save says so. Losing it costs
+// repetition, or, where the newest that the cloud has is gone here meanwhile, a refusal that somebody must look at.
+struct Memory {
+  PerClass<Intervals> acked;                              // with what their ends were
+  PerClass<std::map<std::uint64_t, std::uint64_t>> sent;  // end of a batch or gap on the way -> its fingerprint
+};
+
+struct SenderOptions {
+  std::string gateway;
+  std::string software;
+  std::uint64_t epoch = 0;
+  record::ClassMask classes = record::all_classes;  // that are sent
+  PerClass<std::uint64_t> bases{};                  // where this epoch begins
+  std::uint64_t salt = 0;                           // drawn at each start: makes gaps' fingerprints differ
+  PerClass<std::chrono::milliseconds> linger{};     // how long live records of a class wait for company
+  std::uint64_t split_records = sync::split_records;
+  std::chrono::milliseconds canary_every = sync::canary_every;
+  std::chrono::milliseconds network_timeout = sync::network_timeout;
+};
+
+struct Out {
+  std::vector<Buffer> frames;
+  bool save = false;  // memory() must be on disk before the frames leave
+  bool close = false;
+  std::string why;  // of close
+};
+
+enum class Phase : std::uint8_t { down, greeting, proving, sending };
+std::string_view name(Phase phase);
+
+// Counted since the program started.
+struct SentCounts {
+  std::uint64_t records = 0;
+  std::uint64_t batches = 0;
+  std::uint64_t gaps = 0;      // offsets declared gone
+  std::uint64_t bytes = 0;     // of all frames
+  std::uint64_t sessions = 0;  // that came to sending
+  std::uint64_t refusals = 0;
+  std::uint64_t malformed = 0;  // frames from the cloud that were none
+  std::uint64_t read_errors = 0;
+};
+
+class Sender {
+ public:
+  Sender(Source& source, SenderOptions options, const std::optional<Memory>& memory = {});
+
+  void on_open(Mono now, Out& out);
+  void on_frame(Bytes frame, Mono now, Out& out);
+  // Sends what may be sent. `unsent`: bytes that the link still holds back.
+  void pump(std::uint64_t unsent, Mono now, Out& out);
+  void on_closed();
+
+  Phase phase() const { return phase_; }
+  // A canary came back on this link and none is overdue: the link is up, whatever TCP says.
+  bool link_up() const { return canary_seen_; }
+  std::optional<std::chrono::nanoseconds> canary_rtt() const { return canary_rtt_; }
+  const Intervals& acked(Class cls) const { return memory_.acked[static_cast<std::size_t>(cls)]; }
+  const Memory& memory() const { return memory_; }
+  std::uint64_t backlog() const;  // committed and not acknowledged
+  // The last refusal, until a session comes to sending again.
+  const std::optional<Refuse>& refused() const { return refused_; }
+  const SentCounts& counts() const { return counts_; }
+
+ private:
+  struct Work {
+    std::uint64_t next = 0;
+    std::uint64_t end = 0;  // of the backlog's stretch
+  };
+  struct Outstanding {
+    Lane lane;
+    Class cls;
+    std::uint64_t to;
+    std::uint64_t bytes;
+    Mono sent_at;
+  };
+  struct Choice {
+    Lane lane;
+    Class cls;
+  };
+
+  void on(const Welcome& frame, Mono now, Out& out);
+  void on(const Ready& frame, Mono now, Out& out);
+  void on(const Ack& frame, Mono now, Out& out);
+  void on(const Refuse& frame, Out& out);
+  void end(Out& out, std::string why);
+  void send(Out& out, const Frame& frame);
+  void malformed(Out& out, std::string why);
+  void plan_lanes(const PerClass<std::uint64_t>& ends);
+  std::optional<Choice> choose(const PerClass<std::uint64_t>& ends, Mono now);
+  std::optional<Class> live_due(const PerClass<std::uint64_t>& ends, Mono now);
+  std::optional<Class> backlog_due(Mono now);
+  bool send_some(const Choice& choice, std::uint64_t end, Mono now, Out& out);
+  Result<std::uint64_t> proof_of(Class cls, std::uint64_t offset);
+  void acknowledge(Class cls, const Intervals& applied);
+  std::uint64_t draw_fingerprint();
+  void canary(Mono now, Out& out);
+  void on_delay(std::chrono::nanoseconds delay, std::uint64_t bytes);
+
+  Source& source_;
+  SenderOptions options_;
+  Phase phase_ = Phase::down;
+  Memory memory_;
+  std::uint64_t drawn_ = 0;
+  std::optional<Refuse> refused_;
+  SentCounts counts_;
+
+  // of this link
+  PerClass<Intervals> welcomed_;  // what the cloud says it has; not believed before READY
+  std::uint64_t credit_ = 0;
+  std::uint64_t window_ = 0;
+  std::uint64_t ack_bytes_ = 0;  // handled and not yet given back as credit
+  PerClass<Work> live_{};
+  PerClass<std::deque<Work>> backlog_{};
+  PerClass<std::optional<Mono>> waiting_since_{};
+  PerClass<Mono> not_before_{};
+  std::deque<Outstanding> outstanding_;
+  std::uint64_t backlog_out_ = 0;
+  std::uint64_t backlog_window_ = backlog_window_min;
+  std::uint64_t live_run_ = 0;  // live bytes since backlog had its share
+  Mono opened_at_{};
+  Mono window_moved_at_{};
+  std::uint64_t nonce_ = 0;
+  std::optional<Mono> canary_sent_at_;
+  Mono canary_next_{};
+  bool canary_seen_ = false;
+  std::optional<std::chrono::nanoseconds> canary_rtt_;
+};
+
+}  // namespace skerry::sync
