@@ -35,6 +35,7 @@ class ApiImpl final : public Api {
     ground_routes();
     list_routes();
     config_routes();
+    house_routes();
     server_->route("POST", "/api/v1/readings",
                    [this](const Request& q, Responder r) { post_.readings(q, std::move(r)); });
     server_->route("POST", "/api/v1/commands",
@@ -79,6 +80,7 @@ class ApiImpl final : public Api {
   void list_routes();
   void act_routes();
   void config_routes();
+  void house_routes();
   // An answer that was given before must be seen: the table is brought up to what is committed now.
   Result<> catch_up() {
     const auto end = deps_.log.committed_end();
@@ -171,14 +173,34 @@ void ApiImpl::config_routes() {
     TRY(check_names(q, {}));
     return http::json("{\"items\":[" + deps_.configuration.items() + "],\"next\":null}");
   });
-  server_->route("POST", "/api/v1/config/reload", [this](const Request& q, Responder r) {
-    if (const auto names = check_names(q, {}); !names) return r.respond(http::problem(names.error()));
-    auto kept = std::make_shared<Responder>(std::move(r));
-    deps_.configuration.reload([kept](Result<std::string> done) {
-      kept->respond(done ? http::json(std::move(*done))
-                         : http::problem(422, "nothing was changed: " + done.error().text()));
+}
+
+void ApiImpl::house_routes() {
+  if (!deps_.housekeeping.reload) return;
+  // Asks, and answers when it is done: with `status`, or with what the error becomes.
+  const auto ask = [this](std::string_view method, std::string_view pattern, int status, auto start, auto problem) {
+    server_->route(method, pattern, [start, problem, status](const Request& q, Responder r) {
+      if (const auto names = check_names(q, {}); !names) return r.respond(http::problem(names.error()));
+      auto kept = std::make_shared<Responder>(std::move(r));
+      start(q, [kept, problem, status](Result<std::string> done) {
+        kept->respond(done ? http::json(std::move(*done), status) : problem(done.error()));
+      });
     });
-  });
+  };
+  const auto plainly = [](const Error& error) { return http::problem(error); };
+  ask(
+      "POST", "/api/v1/config/reload", 200,
+      [this](const Request&, Done done) { deps_.housekeeping.reload(std::move(done)); },
+      [](const Error& error) { return http::problem(422, "nothing was changed: " + error.text()); });
+  ask(
+      "POST", "/api/v1/backups", 201,
+      [this](const Request&, Done done) { deps_.housekeeping.snapshot(std::move(done)); }, plainly);
+  ask(
+      "DELETE", "/api/v1/backups/{id}", 200,
+      [this](const Request& q, Done done) {
+        deps_.housekeeping.drop_snapshot(std::string(q.segment("id")), std::move(done));
+      },
+      plainly);
 }
 
 Result<ApiImpl::Work> ApiImpl::devices(const Request& q) {

@@ -43,12 +43,18 @@ struct Info {
 
 using Ports = std::map<std::string, std::uint16_t>;
 
-// The settings as JSON, and reading them again.
+// The settings as JSON.
 struct Configuration {
   std::function<std::string()> items;   // objects with commas between
   std::function<std::string()> status;  // an object
-  // `done` is called once, on any thread, with what has changed (an object) or why nothing has.
-  std::function<void(std::function<void(Result<std::string>)> done)> reload;
+};
+
+// What takes a while and is done elsewhere. `done` is called once, on any thread, with a JSON object or what was wrong.
+using Done = std::function<void(Result<std::string>)>;
+struct Housekeeping {
+  std::function<void(Done done)> reload;    // what has changed; an error: nothing has
+  std::function<void(Done done)> snapshot;  // of the data folder, for a backup
+  std::function<void(std::string id, Done done)> drop_snapshot;
 };
 
 // All outlive the Api; the functions are called on the loop's thread.
@@ -63,7 +69,8 @@ struct Deps {
   Info info;
   std::function<std::vector<Pipeline>()> pipelines;
   std::function<Ports()> ports;
-  Configuration configuration{};                         // none: those paths answer 404
+  Configuration configuration{};                         // none: its paths answer 404
+  Housekeeping housekeeping{};                           // likewise
   const metrics::Histogram* decision_seconds = nullptr;  // reading in -> command out; none: shown as zero
   const metrics::Histogram* commit_seconds = nullptr;
 };

@@ -39,6 +39,17 @@ struct ReloadOptions : ApiOptions {
 };
 int reload(const ReloadOptions& options);
 
+struct BackupOptions : ApiOptions {
+  std::string file;  // -: standard output
+};
+int backup(const BackupOptions& options);
+struct RestoreOptions {
+  std::string file;  // -: standard input
+  std::string data_dir;
+  bool check = false;
+};
+int restore(const RestoreOptions& options);
+
 struct LogOptions {
   std::string dir;
   std::uint64_t from = 0;

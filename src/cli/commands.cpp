@@ -28,6 +28,8 @@ struct All {
   StartOptions edge;
   StartOptions config;
   ReloadOptions reload;
+  BackupOptions backup;
+  RestoreOptions restore;
   LogOptions log;
   PipelineOptions pipeline;
   int exit_code = 0;
@@ -81,6 +83,18 @@ void add_reload(CLI::App& app, All& all) {
   command->callback([&all] { all.exit_code = reload(all.reload); });
 }
 
+void add_backup(CLI::App& app, All& all) {
+  auto* save = app.add_subcommand("backup", "writes the data folder of a gateway, running or not, into one file");
+  save->add_option("FILE", all.backup.file, "a .tar.zst, or - for standard output")->required();
+  add_api(*save, all.backup);
+  save->callback([&all] { all.exit_code = backup(all.backup); });
+  auto* back = app.add_subcommand("restore", "makes a data folder out of a backup");
+  back->add_option("FILE", all.restore.file, "what backup wrote, or - for standard input")->required();
+  back->add_option("--data", all.restore.data_dir, "folder to make: new, or empty");
+  back->add_flag("--check", all.restore.check, "only read the backup and say whether it is whole");
+  back->callback([&all] { all.exit_code = restore(all.restore); });
+}
+
 void add_log(CLI::App& app, All& all) {
   auto* log = app.add_subcommand("log", "look into a durable log, also of a running gateway");
   log->require_subcommand(1);
@@ -130,6 +144,7 @@ int run(int argc, char** argv) {
   add_edge(app, all);
   add_config(app, all);
   add_reload(app, all);
+  add_backup(app, all);
   add_log(app, all);
   add_pipeline(app, all);
   try {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/logger.hpp"
+#include "edge/snapshot.hpp"
 
 namespace skerry::edge {
 namespace {
@@ -30,8 +31,19 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const Setup& setup) {
   g.http_loop_ = make_net_loop(system_clock());
   g.node_ = TRY(Node::open({system_files(), system_clock(), system_chance(), *g.mqtt_loop_, *g.http_loop_},
                            setup.config, setup.data_dir, setup.demo));
-  if (setup.read_config)
-    g.node_->on_reload([&g](std::string source, auto done) { g.reload(std::move(source), std::move(done)); });
+  TRY(drop_snapshots(setup.data_dir));
+  g.node_->serve({.reload = [&g](Done done) { g.reload("api", std::move(done)); },
+                  .snapshot = [&g](Done done) { g.in_house([&g, done = std::move(done)] { g.snapshot_now(done); }); },
+                  .drop_snapshot =
+                      [&g](std::string id, Done done) {
+                        g.in_house([&g, id = std::move(id), done = std::move(done)] {
+                          if (id.empty() || id != g.snapshot_)
+                            return done(fail(Code::not_found, "there is no such snapshot", id));
+                          g.snapshot_.clear();
+                          const auto dropped = drop_snapshots(g.setup_.data_dir);
+                          done(dropped ? Result<std::string>("{}") : std::unexpected(dropped.error()));
+                        });
+                      }});
   g.ports_file_ = join_path(setup.data_dir, "ports.json");
   if (TRY(system_files().exists(g.ports_file_))) TRY(system_files().remove(g.ports_file_));
   TRY(g.node_->listen_mqtt());
@@ -81,36 +93,67 @@ void Gateway::keep_house() {
   std::unique_lock lock(mutex_);
   while (!ending_) {
     lock.unlock();
-    reload_now();
+    do_jobs();
     look_alive();
     const auto tidied = node_->log().tidy();
     if (!tidied)
       logger::error("edge", "housekeeping of the log failed and is tried again", {{"why", tidied.error().text()}});
     lock.lock();
     if (tidied && *tidied) continue;
-    ending_changed_.wait_for(lock, house_every, [this] { return ending_ || !wishes_.empty(); });
+    ending_changed_.wait_for(lock, house_every, [this] { return ending_ || !jobs_.empty(); });
   }
 }
 
-void Gateway::reload(std::string source, std::function<void(Result<std::string>)> done) {
+void Gateway::in_house(std::function<void()> job) {
   const std::scoped_lock lock(mutex_);
-  wishes_.push_back({std::move(source), std::move(done)});
+  jobs_.push_back(std::move(job));
   ending_changed_.notify_one();
 }
 
-void Gateway::reload_now() {
-  std::vector<Wish> wishes;
+void Gateway::do_jobs() {
+  std::vector<std::function<void()>> jobs;
   {
     const std::scoped_lock lock(mutex_);
-    wishes.swap(wishes_);
+    jobs.swap(jobs_);
   }
-  for (auto& wish : wishes) {
-    auto read = setup_.read_config ? setup_.read_config()
-                                   : fail(Code::unsupported, "this gateway was started without a way to read settings");
-    if (!read) node_->refuse(read.error());
-    auto applied = read ? node_->apply(*read, wish.source) : std::unexpected(read.error());
-    if (wish.done) wish.done(std::move(applied));
+  for (const auto& job : jobs) job();
+}
+
+void Gateway::reload(std::string source, Done done) {
+  in_house([this, source = std::move(source), done = std::move(done)] { reload_now(source, done); });
+}
+
+void Gateway::reload_now(const std::string& source, const Done& done) {
+  auto read = setup_.read_config ? setup_.read_config()
+                                 : fail(Code::unsupported, "this gateway was started without a way to read settings");
+  if (!read) node_->refuse(read.error());
+  auto applied = read ? node_->apply(*read, source) : std::unexpected(read.error());
+  if (done) done(std::move(applied));
+}
+
+// Between two steps of tidying: nothing that was sealed goes away meanwhile.
+void Gateway::snapshot_now(const Done& done) {
+  const auto position = node_->log().committed_end();
+  const auto now = format_rfc3339(to_event(system_clock().wall()));
+  std::string id = now;
+  std::erase_if(id, [](char c) { return c == ':' || c == '.'; });
+  const auto taken = take_snapshot(setup_.data_dir, id);
+  if (!taken) {
+    logger::error("edge", "no snapshot could be taken for a backup", {{"why", taken.error().text()}});
+    (void)drop_snapshots(setup_.data_dir);
+    return done(std::unexpected(taken.error()));
   }
+  snapshot_ = id;
+  logger::info("edge", "a snapshot was taken for a backup",
+               {{"id", id}, {"files", taken->files}, {"bytes", taken->bytes}, {"position", position.value}});
+  done(nlohmann::ordered_json{{"id", id},
+                              {"gateway_id", node_->gateway_id()},
+                              {"made_at", now},
+                              {"position", position.value},
+                              {"folder", taken->folder},
+                              {"files", taken->files},
+                              {"bytes", taken->bytes}}
+           .dump());
 }
 
 // Both loops answered the last look: they turn. One that hangs is silence, which a supervisor hears.

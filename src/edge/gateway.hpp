@@ -37,18 +37,18 @@ class Gateway {
   Node& node() { return *node_; }
   // Reads the settings again and applies them, on a thread of the gateway's. What became of it is logged, counted and
   // shown in the status; `done`, where there is one, is called with what has changed (JSON), or why nothing has.
-  void reload(std::string source, std::function<void(Result<std::string>)> done = {});
+  using Done = api::Done;
+  void reload(std::string source, Done done = {});
 
  private:
   Gateway() = default;
   void keep_house();
-  void reload_now();
+  void reload_now(const std::string& source, const Done& done);
+  void snapshot_now(const Done& done);
+  void in_house(std::function<void()> job);
+  void do_jobs();
   void look_alive();
 
-  struct Wish {
-    std::string source;
-    std::function<void(Result<std::string>)> done;
-  };
   Setup setup_;
 
   std::unique_ptr<NetLoop> mqtt_loop_;
@@ -62,8 +62,9 @@ class Gateway {
   std::mutex mutex_;
   std::condition_variable ending_changed_;
   bool ending_ = false;
-  std::vector<Wish> wishes_;     // for reloads
-  std::atomic<int> answers_{2};  // of the loops, to the last look
+  std::vector<std::function<void()>> jobs_;  // for the house thread
+  std::string snapshot_;                     // the one that lies there; house thread
+  std::atomic<int> answers_{2};              // of the loops, to the last look
   Mono next_look_{};
 };
 

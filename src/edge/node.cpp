@@ -8,6 +8,7 @@
 #include "base/logger.hpp"
 #include "edge/parts.hpp"
 #include "edge/settings.hpp"
+#include "edge/snapshot.hpp"
 
 namespace skerry::edge {
 namespace {
@@ -51,6 +52,8 @@ Node::~Node() {
 Result<std::unique_ptr<Node>> Node::open(const Seams& seams, const config::Config& config, const std::string& data_dir,
                                          const std::string& demo) {
   std::unique_ptr<Node> node(new Node(seams, config, data_dir, demo));
+  if (TRY(seams.files.exists(join_path(data_dir, restore_mark))))
+    return fail(Code::damaged, "a restore into this folder has not ended; run it again", data_dir);
   TRY(seams.files.make_dirs(join_path(data_dir, "state")));
   TRY(listen_host(config));
   node->classes_ = TRY(class_rules(config));
@@ -108,7 +111,9 @@ Result<> Node::open_doors() {
        .info = {SKERRY_VERSION, gateway_id_, demo_, seams_.clock.wall()},
        .pipelines = [this] { return pipelines_for_api(); },
        .ports = [this] { return ports_; },
-       .configuration = configuration_for_api(),
+       .configuration = {.items = [this] { return config_state_->items(); },
+                         .status = [this] { return config_state_->status(); }},
+       .housekeeping = housekeeping_for_api(),
        .decision_seconds = &metrics_.histogram("skerry_decision_seconds",
                                                "From a reading's arrival to the command or alert it caused, appended."),
        .commit_seconds = &metrics_.histogram("skerry_log_commit_seconds", "One group commit: write and sync.")},
@@ -116,14 +121,20 @@ Result<> Node::open_doors() {
   return {};
 }
 
-api::Configuration Node::configuration_for_api() {
-  return {.items = [this] { return config_state_->items(); },
-          .status = [this] { return config_state_->status(); },
-          .reload =
-              [this](std::function<void(Result<std::string>)> done) {
-                if (!reload_) return done(fail(Code::unsupported, "this gateway was started without a settings file"));
-                reload_("api", std::move(done));
-              }};
+// By the time somebody asks, whoever runs the node has said what it serves; the simulation serves nothing.
+api::Housekeeping Node::housekeeping_for_api() {
+  const auto cannot = [](const api::Done& done) { done(fail(Code::unsupported, "this gateway cannot do that")); };
+  return {
+      .reload = [this, cannot](
+                    api::Done done) { housekeeping_.reload ? housekeeping_.reload(std::move(done)) : cannot(done); },
+      .snapshot =
+          [this, cannot](api::Done done) {
+            housekeeping_.snapshot ? housekeeping_.snapshot(std::move(done)) : cannot(done);
+          },
+      .drop_snapshot =
+          [this, cannot](std::string id, api::Done done) {
+            housekeeping_.drop_snapshot ? housekeeping_.drop_snapshot(std::move(id), std::move(done)) : cannot(done);
+          }};
 }
 
 std::vector<api::Pipeline> Node::pipelines_for_api() const {

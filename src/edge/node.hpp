@@ -58,9 +58,8 @@ class Node {
   const ConfigState& config_state() const { return *config_state_; }
 
   // ---- settings while it runs ----
-  using Reload = std::function<void(std::string source, std::function<void(Result<std::string>)> done)>;
-  // What POST /api/v1/config/reload does; without it the answer is that it cannot. Before listen_http().
-  void on_reload(Reload reload) { reload_ = std::move(reload); }
+  // What the API asks whoever runs the node for. Before listen_http(); without it those paths say that they cannot.
+  void serve(api::Housekeeping housekeeping) { housekeeping_ = std::move(housekeeping); }
   // Live keys and pipelines from now on; the others are noted. All or nothing. Gives what has changed, as JSON. Neither
   // on a loop's thread nor on the readers': it waits for them.
   Result<std::string> apply(const config::Config& config, std::string_view source);
@@ -71,7 +70,7 @@ class Node {
   Result<> open_log();
   Result<> open_readers();
   Result<> open_doors();
-  api::Configuration configuration_for_api();
+  api::Housekeeping housekeeping_for_api();
   Result<> replace_pipelines(const config::Config& config);
   void apply_live(const config::Config& config);
   Result<> note_change(std::string_view source, std::string_view changes);
@@ -84,7 +83,7 @@ class Node {
   std::string gateway_id_;
   metrics::Registry metrics_;
   std::unique_ptr<ConfigState> config_state_;
-  Reload reload_;
+  api::Housekeeping housekeeping_;
   record::ClassRules classes_;
   Ports ports_;
 

@@ -102,6 +102,11 @@ TEST_F(ApiTest, AnswersAsDescribed) {
   const auto refused = g.ask(post("/api/v1/config/reload", ""));
   EXPECT_EQ(described("post", "/api/v1/config/reload", refused), "");
   EXPECT_EQ(json::parse(refused.body)["detail"], "nothing was changed: f:3: is wrong");
+  EXPECT_EQ(described("post", "/api/v1/backups", g.ask(post("/api/v1/backups", ""))), "");
+  for (const char* id : {"s", "none"}) {
+    const auto dropped = g.ask("DELETE /api/v1/backups/" + std::string(id) + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_EQ(described("delete", "/api/v1/backups/{id}", dropped), "") << dropped.body;
+  }
   for (const auto& [target, path] : asked) {
     const auto answer = g.ask(get(target));
     EXPECT_EQ(described("get", path, answer), "") << target << "\n" << answer.body;

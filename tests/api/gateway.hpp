@@ -41,8 +41,18 @@ class Gateway {
         .status =
             [] {
               return R"({"loaded_at":"2026-01-01T00:00:00.000Z","reloads":0,"refused":0,"last_error":null,"restart_needed":[]})";
+            }};
+    deps.housekeeping = {
+        .reload = [this](auto done) { done(reload_answer); },
+        .snapshot =
+            [](auto done) {
+              done(
+                  R"({"id":"s","gateway_id":"gw","made_at":"2026-01-01T00:00:00.000Z","position":0,"folder":"f","files":1,"bytes":1})");
             },
-        .reload = [this](auto done) { done(reload_answer); }};
+        .drop_snapshot =
+            [](const std::string& id, auto done) {
+              done(id == "s" ? Result<std::string>("{}") : fail(Code::not_found, "there is no such snapshot", id));
+            }};
     api = *api::Api::open(std::move(deps), options);
     port = *api->listen({});
   }
