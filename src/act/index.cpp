@@ -104,6 +104,22 @@ const AlertEntry* Index::alert_named(std::string_view id) const {
   return found == alert_names_.end() ? nullptr : &alerts_.at(found->second);
 }
 
+void Index::forget(std::string_view device, Position at) {
+  forgotten_.note(device, at);
+  std::erase_if(alerts_, [&](const auto& each) {
+    if (each.second.device != device) return false;
+    alert_bytes_ -= each.second.payload.size() + entry_bytes;
+    alert_names_.erase(each.second.id);
+    return true;
+  });
+  std::erase_if(commands_, [&](const auto& each) {
+    if (each.second.device != device || is_open(each.second.state)) return false;
+    command_bytes_ -= each.second.payload.size() + entry_bytes;
+    command_names_.erase(each.second.id);
+    return true;
+  });
+}
+
 std::vector<Position> Index::overdue(Wall by) const {
   std::vector<Position> found;
   for (const auto& [deadline, position] : deadlines_) {

@@ -14,6 +14,7 @@
 
 #include "act/act.hpp"
 #include "act/messages.hpp"
+#include "record/forgotten.hpp"
 
 namespace skerry::act {
 
@@ -88,6 +89,10 @@ class Index {
   Position alerts_floor() const { return alerts_floor_; }
   Position commands_floor() const { return commands_floor_; }
 
+  // Alerts and finished commands of the device leave; what is open stays until it is finished.
+  void forget(std::string_view device, Position at);
+  const record::Forgotten& forgotten() const { return forgotten_; }
+
   // Waiting commands whose deadline lies at or before `by`, oldest first.
   std::vector<Position> overdue(Wall by) const;
   std::size_t waiting() const { return deadlines_.size(); }
@@ -125,6 +130,7 @@ class Index {
   std::set<std::pair<Wall, Position>> deadlines_;  // of those in `issued` and `sent`
   std::size_t open_ = 0;
   std::map<Position, Position> changes_;
+  record::Forgotten forgotten_;
 };
 
 }  // namespace skerry::act

@@ -97,6 +97,7 @@ void Index::encode(Buffer& to) const {
   for (const auto& [at, alert] : alerts_) encode_alert(to, alert);
   append_varint(to, commands_.size());
   for (const auto& [at, command] : commands_) encode_command(to, command);
+  forgotten_.encode(to);
 }
 
 Result<Index> Index::decode(Bytes bytes, const Options& options) {
@@ -113,6 +114,7 @@ Result<Index> Index::decode(Bytes bytes, const Options& options) {
   for (auto left = from.varint(); left > 0 && from.ok(); --left) {
     if (!index.add(TRY(decode_command(from))) && from.ok()) return fail(Code::damaged, "a command stands twice");
   }
+  index.forgotten_.decode(from);
   if (!from.ok() || !from.rest().empty())
     return fail(Code::damaged, "the alerts and commands do not end where they should");
   // Limits may be smaller now than when it was written; adding has moved the floors up then.

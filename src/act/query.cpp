@@ -71,11 +71,13 @@ Result<> scan(const log::Log& log, record::ClassMask classes, Position end,
 // `limit` + 1 of those a query wants.
 class Past {
  public:
-  Past(const Query& query, Position before) : query_(query), before_(before) {}
+  Past(const Query& query, Position before, record::Forgotten forgotten)
+      : query_(query), before_(before), forgotten_(std::move(forgotten)) {}
 
   void take(const log::RecordView& record) {
     if (record.kind == record::Kind::fate) return take_fate(record);
     if (record.kind != record::Kind::message || record.position >= before_) return;
+    if (forgotten_.hides(record::device_of(record.topic), record.position)) return;
     if (auto command = command_entry(record, {}); command && wanted(*command, query_)) keep(commands, *command);
     if (auto alert = alert_entry(record); alert && wanted(*alert, query_)) keep(alerts, *alert);
   }
@@ -102,6 +104,7 @@ class Past {
 
   Query query_;
   Position before_;
+  record::Forgotten forgotten_;
 };
 
 }  // namespace
@@ -109,14 +112,16 @@ class Past {
 Result<Page> LogTracker::alerts(const Query& query) const {
   const auto before = TRY(read_cursor(query.cursor));
   Position floor;
+  record::Forgotten forgotten;
   std::vector<std::pair<Position, std::string>> found;
   {
     const std::scoped_lock lock(mutex_);
     floor = index_.alerts_floor();
+    forgotten = index_.forgotten();
     found = newest(index_.alerts(), query, before, floor, [](const AlertEntry& a) { return a.item(); });
   }
   if (found.size() <= limit_of(query) && log_.begin() < floor) {
-    Past past(query, std::min(before, floor));
+    Past past(query, std::min(before, floor), forgotten);
     TRY(scan(log_, options_.classes, std::min(before, floor),
              [&](const log::RecordView& r) { return past.take(r), true; }));
     for (auto& older : newest(past.alerts, query, floor, {}, [](const AlertEntry& a) { return a.item(); })) {
@@ -131,14 +136,16 @@ Result<Page> LogTracker::commands(const Query& query) const {
   const auto before = std::min(TRY(read_cursor(query.cursor)), end);
   const auto item = [end](const CommandEntry& c) { return c.item(end); };
   Position floor;
+  record::Forgotten forgotten;
   std::vector<std::pair<Position, std::string>> found;
   {
     const std::scoped_lock lock(mutex_);
     floor = index_.commands_floor();
+    forgotten = index_.forgotten();
     found = newest(index_.commands(), query, before, floor, item);
   }
   if (found.size() <= limit_of(query) && log_.begin() < floor) {
-    Past past(query, std::min(before, floor));
+    Past past(query, std::min(before, floor), forgotten);
     TRY(scan(log_, options_.classes, end,
              [&](const log::RecordView& r) { return past.take(r), true; }));  // fates come later
     for (auto& older : newest(past.commands, query, floor, {}, item)) found.push_back(std::move(older));
@@ -148,14 +155,17 @@ Result<Page> LogTracker::commands(const Query& query) const {
 
 Result<std::string> LogTracker::alert(std::string_view id) const {
   Position floor;
+  record::Forgotten forgotten;
   {
     const std::scoped_lock lock(mutex_);
     if (const auto* found = index_.alert_named(id)) return found->item();
     floor = index_.alerts_floor();
+    forgotten = index_.forgotten();
   }
   std::optional<AlertEntry> older;
   TRY(scan(log_, options_.classes, floor, [&](const log::RecordView& record) {
-    if (auto alert = alert_entry(record); alert && alert->id == id) older = std::move(*alert);
+    if (auto alert = alert_entry(record); alert && alert->id == id && !forgotten.hides(alert->device, alert->position))
+      older = std::move(*alert);
     return !older;
   }));
   if (!older) return fail(Code::not_found, "no alert has that id", std::string(id));
@@ -165,13 +175,15 @@ Result<std::string> LogTracker::alert(std::string_view id) const {
 Result<std::string> LogTracker::command(std::string_view id) const {
   const auto end = log_.committed_end();
   Position floor;
+  record::Forgotten forgotten;
   {
     const std::scoped_lock lock(mutex_);
     const auto* found = index_.command_named(id);
     if (found != nullptr && found->position < end) return found->item(end);
     floor = index_.commands_floor();
+    forgotten = index_.forgotten();
   }
-  Past past({.limit = 1}, floor);
+  Past past({.limit = 1}, floor, forgotten);
   std::optional<Position> at;
   if (log_.begin() < floor) {
     TRY(scan(log_, options_.classes, end, [&](const log::RecordView& record) {

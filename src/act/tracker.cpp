@@ -107,6 +107,12 @@ Result<> LogTracker::take(const log::RecordView& record) {
   switch (record.kind) {
     case record::Kind::delivery: return take_delivery(record);
     case record::Kind::fate: take_fate(record); return {};
+    case record::Kind::config:
+      if (const auto device = record::Forgotten::device_of(record); !device.empty()) {
+        index_.forget(device, record.position);
+        ++changed_;
+      }
+      return {};
     case record::Kind::message: break;
     default: return {};
   }

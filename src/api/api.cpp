@@ -40,6 +40,8 @@ class ApiImpl final : public Api {
                    [this](const Request& q, Responder r) { post_.readings(q, std::move(r)); });
     server_->route("POST", "/api/v1/commands",
                    [this](const Request& q, Responder r) { post_.command(q, std::move(r)); });
+    server_->route("DELETE", "/api/v1/devices/{id}",
+                   [this](const Request& q, Responder r) { forget(q, std::move(r)); });
     server_->route("GET", "/api/v1/events",
                    [this](const Request& q, Responder r) { events_.subscribe(q, std::move(r)); });
     server_->assets(page_assets(fallback_page_));
@@ -91,6 +93,7 @@ class ApiImpl final : public Api {
   Result<Work> devices(const Request& q);
   Result<Work> device(const Request& q);
   Result<Work> readings(const Request& q);
+  void forget(const Request& q, Responder r);
   Result<Response> pipelines(const Request& q);
 
   Deps deps_;
@@ -227,6 +230,19 @@ Result<ApiImpl::Work> ApiImpl::device(const Request& q) {
     append_device(text, TRY(deps_.history.device(id)));
     return http::json(std::move(text));
   };
+}
+
+// Whether there is such a device is looked up on the query thread; what happens then belongs to the loop.
+void ApiImpl::forget(const Request& q, Responder r) {
+  if (const auto names = check_names(q, {}); !names) return r.respond(http::problem(names.error()));
+  auto kept = std::make_shared<Responder>(std::move(r));
+  const bool taken = worker_.run([this, kept, id = std::string(q.segment("id"))] {
+    const auto seen = catch_up();
+    const auto device = seen ? deps_.history.device(id) : std::unexpected(seen.error());
+    if (!device) return kept->respond(http::problem(device.error()));
+    deps_.loop.post([this, kept, id] { post_.forget(id, std::move(*kept)); });
+  });
+  if (!taken) kept->respond(http::problem(503, "too many queries wait"));
 }
 
 Result<ApiImpl::Work> ApiImpl::readings(const Request& q) {

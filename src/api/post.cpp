@@ -5,6 +5,7 @@
 #include "api/print.hpp"
 #include "api/readings_in.hpp"
 #include "codec/json.hpp"
+#include "record/forgotten.hpp"
 
 namespace skerry::api {
 namespace {
@@ -100,6 +101,36 @@ http::Response Post::accepted(const Stored& stored) const {
   }
   text += "]}";
   return http::json(std::move(text), 201);
+}
+
+void Post::forget(const std::string& device, http::Responder responder) {
+  if (!waiting_.has_room()) return responder.respond(http::problem(503, "too many answers wait for the disk"));
+  const auto topic = record::Forgotten::topic(device);
+  std::string payload;
+  ObjectText(payload).text("device_id", device).text("by", "api").end();
+  record::Record r;
+  r.cls = record::Class::critical;
+  r.kind = record::Kind::config;
+  r.topic = topic;
+  r.origin = "http";
+  r.payload = as_bytes(payload);
+  waiting_.expect();
+  const auto at = deps_.log.append(r, log::Urgency::now);
+  if (!at) {
+    waiting_.forget();
+    return responder.respond(http::problem(at.error()));
+  }
+  waiting_.add(*at + 1, std::move(responder), [device, now = wall_.now(), position = at->value] {
+    std::string text;
+    ObjectText(text)
+        .text("device_id", device)
+        .time("forgotten_at", now)
+        .count("position", position)
+        .text("remains",
+              "its records before this position stay in the log's files until they are trimmed; nothing shows them")
+        .end();
+    return http::json(std::move(text));
+  });
 }
 
 void Post::command(const http::Request& request, http::Responder responder) {

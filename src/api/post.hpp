@@ -13,6 +13,7 @@ class Post {
 
   void readings(const http::Request& request, http::Responder responder);
   void command(const http::Request& request, http::Responder responder);
+  void forget(const std::string& device, http::Responder responder);  // one that is known
 
  private:
   struct Stored {

@@ -50,6 +50,24 @@ struct RestoreOptions {
 };
 int restore(const RestoreOptions& options);
 
+struct DeviceOptions : ApiOptions {
+  std::string device;
+  bool json = false;
+};
+int device_list(const DeviceOptions& options);
+int device_show(const DeviceOptions& options);
+int device_forget(const DeviceOptions& options);
+
+struct ExportOptions : ApiOptions {
+  std::vector<std::string> devices;  // none: all
+  std::vector<std::string> fields;   // none: all
+  std::string from;                  // RFC 3339, inclusive; empty: from the oldest
+  std::string to;                    // exclusive; empty: now
+  bool csv = false;                  // what it does without --ndjson, too
+  bool ndjson = false;
+};
+int export_readings(const ExportOptions& options);
+
 struct LogOptions {
   std::string dir;
   std::uint64_t from = 0;

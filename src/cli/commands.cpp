@@ -30,6 +30,8 @@ struct All {
   ReloadOptions reload;
   BackupOptions backup;
   RestoreOptions restore;
+  DeviceOptions device;
+  ExportOptions exporting;
   LogOptions log;
   PipelineOptions pipeline;
   int exit_code = 0;
@@ -95,6 +97,37 @@ void add_backup(CLI::App& app, All& all) {
   back->callback([&all] { all.exit_code = restore(all.restore); });
 }
 
+void add_device(CLI::App& app, All& all) {
+  auto* device = app.add_subcommand("device", "devices of a running gateway");
+  device->require_subcommand(1);
+  const auto add = [&all, device](const char* name, const char* help, int (*function)(const DeviceOptions&)) {
+    auto* command = device->add_subcommand(name, help);
+    add_api(*command, all.device);
+    command->add_flag("--json", all.device.json, "for machines");
+    command->callback([&all, function] { all.exit_code = function(all.device); });
+    return command;
+  };
+  add("list", "every device, its readings and when it was last heard of", device_list);
+  add("show", "what is known of one", device_show)->add_option("ID", all.device.device, "its id")->required();
+  add("forget", "hides a device and all it sent, for good; says what remains in files until it is trimmed",
+      device_forget)
+      ->add_option("ID", all.device.device, "its id")
+      ->required();
+}
+
+void add_export(CLI::App& app, All& all) {
+  auto* command = app.add_subcommand("export", "readings on standard output, of a running gateway or a data folder");
+  add_api(*command, all.exporting);
+  auto* csv = command->add_flag("--csv", all.exporting.csv, "comma-separated values with a header (the default)");
+  command->add_flag("--ndjson", all.exporting.ndjson, "a JSON object a line, payloads as they were sent")
+      ->excludes(csv);
+  command->add_option("--device", all.exporting.devices, "only this device; may be repeated")->allow_extra_args(false);
+  command->add_option("--field", all.exporting.fields, "only this field; may be repeated")->allow_extra_args(false);
+  command->add_option("--from", all.exporting.from, "from this time on, RFC 3339");
+  command->add_option("--to", all.exporting.to, "up to this time, which is not included (default: now)");
+  command->callback([&all] { all.exit_code = export_readings(all.exporting); });
+}
+
 void add_log(CLI::App& app, All& all) {
   auto* log = app.add_subcommand("log", "look into a durable log, also of a running gateway");
   log->require_subcommand(1);
@@ -145,6 +178,8 @@ int run(int argc, char** argv) {
   add_config(app, all);
   add_reload(app, all);
   add_backup(app, all);
+  add_device(app, all);
+  add_export(app, all);
   add_log(app, all);
   add_pipeline(app, all);
   try {

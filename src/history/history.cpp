@@ -61,7 +61,11 @@ class HistoryImpl final : public History {
  private:
   Device device_of(const std::string& id, const Table::Row& row) const;
   void fetch_payload(Device& device) const;
-  Result<> scan(const log::Extent& extent, const ReadingsQuery& query, record::Position end, PageBuilder& page) const;
+  struct Shown {
+    record::Position end;  // what was committed when the query began
+    record::Forgotten forgotten;
+  };
+  Result<> scan(const log::Extent& extent, const ReadingsQuery& query, const Shown& shown, PageBuilder& page) const;
 
   const log::Log& log_;
   Files& files_;
@@ -114,6 +118,7 @@ Result<> HistoryImpl::checkpoint() {
   Buffer state;
   {
     const std::scoped_lock lock(table_mutex_);
+    table_.drop_forgotten_before(log_.begin());
     table_.encode(state);
   }
   TRY(log::save(files_, options_.checkpoint_path, table_version, at, state, log_));
@@ -186,12 +191,13 @@ Result<Device> HistoryImpl::device(std::string_view id) {
   return device;
 }
 
-Result<> HistoryImpl::scan(const log::Extent& extent, const ReadingsQuery& query, record::Position end,
+Result<> HistoryImpl::scan(const log::Extent& extent, const ReadingsQuery& query, const Shown& shown,
                            PageBuilder& page) const {
   const auto chunk = TRY(log_.read_extent(extent, query.device));
   for (const auto& r : chunk.records()) {
-    if (r.kind != record::Kind::message || r.position >= end || topic_of(r.topic) != Topic::reading) continue;
+    if (r.kind != record::Kind::message || r.position >= shown.end || topic_of(r.topic) != Topic::reading) continue;
     if (!query.device.empty() && record::device_of(r.topic) != query.device) continue;
+    if (shown.forgotten.hides(record::device_of(r.topic), r.position)) continue;
     const auto time = codec::event_time(r.payload, r.appended_at);
     if ((query.from && time < *query.from) || (query.to && time >= *query.to)) continue;
     const RowKey key{time.time_since_epoch().count(), r.position.value};
@@ -213,6 +219,11 @@ Result<ReadingsPage> HistoryImpl::readings(const ReadingsQuery& query) {
                    query.descending, after);
   if (from >= to) return std::move(page).finish();
   const auto end = log_.committed_end();
+  Shown shown{end, {}};
+  {
+    const std::scoped_lock lock(table_mutex_);
+    shown.forgotten = table_.forgotten();
+  }
   auto extents = log_.extents(query.device, from, to, options_.classes);
   // What is first in the answer's order is read first, so that most of the rest need not be.
   std::ranges::sort(extents, [&](const log::Extent& a, const log::Extent& b) {
@@ -224,7 +235,7 @@ Result<ReadingsPage> HistoryImpl::readings(const ReadingsQuery& query) {
     if (extent.bounds_known &&
         !page.wants_any(extent.earliest.time_since_epoch().count(), extent.latest.time_since_epoch().count()))
       continue;
-    TRY(scan(extent, query, end, page));
+    TRY(scan(extent, query, shown, page));
   }
   return std::move(page).finish();
 }

@@ -39,6 +39,11 @@ Table::Row* Table::row_of(std::string_view device, Wall at) {
 }
 
 bool Table::take(const record::RecordView& r) {
+  if (const auto device = record::Forgotten::device_of(r); !device.empty()) {
+    if (const auto found = rows_.find(device); found != rows_.end()) rows_.erase(found);
+    counts_.devices = rows_.size();
+    forgotten_.note(device, r.position);
+  }
   if (r.kind != record::Kind::message) return true;
   if (!r.origin.starts_with("pipeline:")) ++counts_.messages;
   const auto topic = topic_of(r.topic);
@@ -81,6 +86,7 @@ void Table::encode(Buffer& to) const {
     append_counted(to, as_bytes(row.payload));
     append_counted(to, as_bytes(row.status));
   }
+  forgotten_.encode(to);
 }
 
 Result<> Table::decode(Bytes bytes) {
@@ -105,6 +111,7 @@ Result<> Table::decode(Bytes bytes) {
     if (from.ok()) rows_.emplace(id, std::move(row));
   }
   counts_.devices = rows_.size();
+  forgotten_.decode(from);
   if (!from.ok() || !from.rest().empty()) return fail(Code::damaged, "the table of devices cannot be read");
   return {};
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "history/history.hpp"
+#include "record/forgotten.hpp"
 
 namespace skerry::history {
 
@@ -35,6 +36,8 @@ class Table {
   bool take(const record::RecordView& r);
   const Rows& rows() const { return rows_; }
   const Counts& counts() const { return counts_; }
+  const record::Forgotten& forgotten() const { return forgotten_; }
+  void drop_forgotten_before(record::Position begin) { forgotten_.drop_before(begin); }
 
   void encode(Buffer& to) const;
   Result<> decode(Bytes from);
@@ -45,6 +48,7 @@ class Table {
   Options options_;
   Rows rows_;
   Counts counts_;
+  record::Forgotten forgotten_;
 };
 
 inline constexpr std::uint32_t table_version = 1;

@@ -30,6 +30,7 @@ void BrokerImpl::dispatch_live() {
 }
 
 void BrokerImpl::on_record(const RecordView& record, const std::shared_ptr<const log::Chunk>& chunk) {
+  if (const auto device = record::Forgotten::device_of(record); !device.empty()) retained_.forget(device);
   if (record.kind != record::Kind::message) return;
   if (record.retain) note_retained(record);
   gather(record);

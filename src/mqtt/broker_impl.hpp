@@ -11,6 +11,7 @@
 #include "mqtt/counters.hpp"
 #include "mqtt/session.hpp"
 #include "mqtt/topics.hpp"
+#include "record/forgotten.hpp"
 
 namespace skerry::mqtt {
 

@@ -259,6 +259,9 @@ void BrokerImpl::replay(const record::RecordView& record) {
       }
       break;
     case record::Kind::delivery: replay_delivery(record); break;
+    case record::Kind::config:
+      if (const auto device = record::Forgotten::device_of(record); !device.empty()) retained_.forget(device);
+      break;
     case record::Kind::session: {
       const auto client_id = record.topic.substr(std::min(session_topic_prefix.size(), record.topic.size()));
       auto* entry = find(client_id);

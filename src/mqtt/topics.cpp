@@ -125,6 +125,10 @@ void RetainedIndex::put(std::string_view topic, record::Position position) {
     topics_.emplace(std::string(topic), position);
 }
 
+void RetainedIndex::forget(std::string_view device) {
+  std::erase_if(topics_, [device](const auto& each) { return record::device_of(each.first) == device; });
+}
+
 void RetainedIndex::clear(std::string_view topic) {
   const auto found = topics_.find(topic);
   if (found != topics_.end()) topics_.erase(found);

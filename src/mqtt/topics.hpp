@@ -49,6 +49,7 @@ class RetainedIndex {
  public:
   void put(std::string_view topic, record::Position position);
   void clear(std::string_view topic);
+  void forget(std::string_view device);  // whatever is retained about it: topics whose second level it is
   void match(std::string_view filter, std::vector<record::Position>& to) const;
   bool has(std::string_view topic) const { return topics_.contains(topic); }
   std::size_t size() const { return topics_.size(); }

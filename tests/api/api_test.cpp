@@ -64,6 +64,26 @@ TEST_F(ApiTest, EveryRouteIsDescribedAndEveryDescriptionIsARoute) {
   EXPECT_EQ(routes, described);
 }
 
+TEST_F(ApiTest, AForgottenDeviceIsNotShownAndMayComeBack) {
+  issue_alert();
+  EXPECT_EQ(g.ask(post("/api/v1/readings", R"([{"device_id":"m1","n":1},{"device_id":"m2","n":2}])")).status, 201);
+  EXPECT_EQ(g.get("/api/v1/alerts")["items"].size(), 1U);
+  const auto forget = [&](const std::string& id) {
+    const auto answer = g.ask("DELETE /api/v1/devices/" + id + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_EQ(described("delete", "/api/v1/devices/{id}", answer), "") << answer.body;
+    return answer.status;
+  };
+  EXPECT_EQ(forget("none"), 404);
+  EXPECT_EQ(forget("m1"), 200);
+  EXPECT_EQ(forget("m1"), 404);
+  EXPECT_EQ(g.get("/api/v1/devices")["items"].size(), 1U);
+  EXPECT_EQ(g.get("/api/v1/readings")["items"].size(), 1U);
+  EXPECT_EQ(g.get("/api/v1/alerts")["items"].size(), 0U);
+  EXPECT_EQ(g.ask(get("/api/v1/alerts/A1")).status, 404);
+  EXPECT_EQ(g.ask(post("/api/v1/readings", R"({"device_id":"m1","n":3})")).status, 201);
+  EXPECT_EQ(g.get("/api/v1/readings?device=m1")["items"].size(), 1U);
+}
+
 TEST_F(ApiTest, AnswersAsDescribed) {
   issue_alert();
   static_cast<void>(g.log.put("sensors/raw/data", "\x01\x02"));
