@@ -264,6 +264,12 @@ def part_device(options):
     return unittests("device", os.path.join(ROOT, "tests/device"), options, {"SKERRY_DEVICE": os.path.join(ROOT, "build/dev/examples/skerry_device")})
 
 
+def part_package(options):
+    """The Debian package and the tar, installed over a copy-on-write root and run."""
+    broken = build("dev", ["skerry"])
+    return broken or unittests("package", os.path.join(ROOT, "tests/package"), options)
+
+
 def part_deploy(options):
     """Manifests, scripts, rules of Prometheus. What needs a tool that bootstrap does not install is left out."""
     if not os.path.exists(os.path.join(ROOT, "tests/deploy/run")):
@@ -312,7 +318,7 @@ def unittest_count(part, name, command, folder, env, limit_s):
     return count
 
 
-PARTS = {f.__name__[len("part_"):]: f for f in (part_lint, part_unit, part_nosync, part_device, part_web, part_deploy, part_system,
+PARTS = {f.__name__[len("part_"):]: f for f in (part_lint, part_unit, part_nosync, part_device, part_web, part_deploy, part_package, part_system,
                                                 part_fuzz, part_asan, part_tsan)}
 
 
