@@ -270,6 +270,12 @@ def part_package(options):
     return broken or unittests("package", os.path.join(ROOT, "tests/package"), options)
 
 
+def part_arm64(options):
+    """The program cross-built for 64-bit Arm, under qemu-user."""
+    broken = build("arm64", ["skerry"]) or build("dev", ["skerry"])
+    return broken or unittests("arm64", os.path.join(ROOT, "tests/arm64"), options, {"SKERRY_PATIENCE": "120"})
+
+
 def part_deploy(options):
     """Manifests, scripts, rules of Prometheus. What needs a tool that bootstrap does not install is left out."""
     if not os.path.exists(os.path.join(ROOT, "tests/deploy/run")):
@@ -318,7 +324,7 @@ def unittest_count(part, name, command, folder, env, limit_s):
     return count
 
 
-PARTS = {f.__name__[len("part_"):]: f for f in (part_lint, part_unit, part_nosync, part_device, part_web, part_deploy, part_package, part_system,
+PARTS = {f.__name__[len("part_"):]: f for f in (part_lint, part_unit, part_nosync, part_device, part_web, part_deploy, part_package, part_arm64, part_system,
                                                 part_fuzz, part_asan, part_tsan)}
 
 
