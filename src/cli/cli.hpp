@@ -88,6 +88,15 @@ struct PipelineOptions {
 int pipeline_run(const PipelineOptions& options);
 int pipeline_test(const PipelineOptions& options);
 
+struct CodecOptions {
+  std::string input;
+  std::string output;
+  std::size_t batch = 1000;  // readings
+  bool json = false;
+};
+int codec_encode(const CodecOptions& options);
+int codec_decode(const CodecOptions& options);
+
 // Says it on standard error, as `skerry: where: what`; the exit code of a failure.
 int failed(const Error& error);
 Result<config::Config> load_config(const StartOptions& options);

@@ -34,6 +34,7 @@ struct All {
   ExportOptions exporting;
   LogOptions log;
   PipelineOptions pipeline;
+  CodecOptions codec;
   int exit_code = 0;
 };
 
@@ -165,6 +166,27 @@ void add_pipeline(CLI::App& app, All& all) {
   test_sql->callback([&all] { all.exit_code = pipeline_test(all.pipeline); });
 }
 
+void add_codec(CLI::App& app, All& all) {
+  auto* codec = app.add_subcommand("codec", "readings in few bytes, and back, bit for bit");
+  codec->require_subcommand(1);
+  const auto add = [&all, codec](const char* name, const char* help, const char* in, const char* out) {
+    auto* command = codec->add_subcommand(name, help);
+    command->add_option("--in", all.codec.input, in)->required();
+    command->add_option("--out", all.codec.output, out)->required();
+    command->add_flag("--json", all.codec.json, "print the figures for machines");
+    return command;
+  };
+  auto* encode = add("encode", "CSV device,sensor,time_ms,value to coded batches; prints bytes/reading and readings/s",
+                     "CSV, .gz too, or - for standard input", "file to write, or - for standard output");
+  encode->add_option("--batch", all.codec.batch, "readings a batch")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20))
+      ->capture_default_str();
+  encode->callback([&all] { all.exit_code = codec_encode(all.codec); });
+  auto* decode = add("decode", "coded batches to CSV", "what encode wrote, or - for standard input",
+                     "CSV to write, or - for standard output");
+  decode->callback([&all] { all.exit_code = codec_decode(all.codec); });
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
@@ -182,6 +204,7 @@ int run(int argc, char** argv) {
   add_export(app, all);
   add_log(app, all);
   add_pipeline(app, all);
+  add_codec(app, all);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
