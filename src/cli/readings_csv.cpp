@@ -1,13 +1,14 @@
 // CSV of readings in and out, and files of coded batches.
 #include "cli/readings_csv.hpp"
 
-#include <ctime>
-
 #include <bit>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <deque>
 #include <optional>
+
+#include "base/clock.hpp"
 
 namespace skerry::cli {
 namespace {
@@ -112,11 +113,7 @@ class Rows {
   std::size_t lines_ = 1;
 };
 
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
+double now_seconds() { return std::chrono::duration<double>(system_clock().mono().time_since_epoch()).count(); }
 
 }  // namespace
 
@@ -173,13 +170,13 @@ Result<Buffer> encode_file(const ReadingsCsv& csv, std::size_t batch, double& se
   append_byte(file, static_cast<std::uint8_t>(csv.style));
   codec::ReadingsEncoder encoder;
   const std::span readings(csv.readings);
-  const auto begun = cpu_seconds();
+  const auto begun = now_seconds();
   for (std::size_t at = 0; at < readings.size(); at += batch) {
     coded.clear();
     TRY(encoder.encode(coded, readings.subspan(at, std::min(batch, readings.size() - at))));
     append_counted(file, coded);
   }
-  seconds = cpu_seconds() - begun;
+  seconds = now_seconds() - begun;
   return file;
 }
 
@@ -198,9 +195,9 @@ Result<DecodedFile> decode_file(Bytes file, std::string_view name) {
     const auto batch = reader.counted();
     if (!reader.ok()) return fail(Code::damaged, "the file ends inside a batch", where(got.batches));
     readings.clear();
-    const auto begun = cpu_seconds();
+    const auto begun = now_seconds();
     const auto done = decoder.decode(batch, readings);
-    got.seconds += cpu_seconds() - begun;
+    got.seconds += now_seconds() - begun;
     if (!done) return fail(done.error().code, done.error().what, where(got.batches));
     for (const auto& r : readings) append_reading(got.csv, r, static_cast<NumberStyle>(style));
     got.readings += readings.size();
