@@ -127,6 +127,8 @@ Result<std::optional<Manifest>> write_backup(const Source& source, const std::st
   const auto partial = path + ".partial";
   {
     const auto file = TRY(open_file(partial, "wb", stdout));
+    // Whoever reads it has all that the gateway has, keys too.
+    if (::fchmod(::fileno(file.get()), 0600) != 0) return fail(Code::io, std::strerror(errno), partial);
     TRY(pack(source, file.get()));
     if (::fsync(::fileno(file.get())) != 0) return fail(Code::io, std::strerror(errno), partial);
   }

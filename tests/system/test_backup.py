@@ -6,7 +6,7 @@ import subprocess
 import threading
 import unittest
 
-from skerry import BIN, PATIENCE_S, Program, Skerry, temp_folder, wait_until
+from skerry import BIN, PATIENCE_S, ROOT, Program, Skerry, temp_folder, wait_until
 
 
 def skerry(*arguments, **options):
@@ -75,6 +75,7 @@ class Backup(unittest.TestCase):
             done = skerry("backup", file, "--data", gateway.data)
             self.assertEqual(0, done.returncode, done.stderr)
             self.assertIn(b"every record before position", done.stderr)
+            self.assertEqual(0o600, os.stat(file).st_mode & 0o777)
             backups.append((before, file))
         load.end()
         self.assertFalse(os.path.exists(os.path.join(gateway.data, "snapshots")))
@@ -174,6 +175,12 @@ class Backup(unittest.TestCase):
         self.assertIn(b"has not ended", skerry("edge", "--data", data, "--set", "http.port=0").stderr)
         self.assertEqual(0, skerry("restore", self.file, "--data", data).returncode)
         self.assertEqual(10_000, len(self.readings(Skerry(self, data=data))))
+
+    def test_a_backup_of_the_first_format_is_read_for_ever(self):
+        gateway = Skerry(self, data=self.restored(os.path.join(ROOT, "tests", "cli", "golden", "backup-v1.tar.zst")))
+        self.assertEqual([20.5, 95], [r["data"]["temperature"] for r in gateway.all_items("/api/v1/readings?device=oven")])
+        self.assertEqual(["high_temperature"], [a["alert_type"] for a in gateway.all_items("/api/v1/alerts")])
+        self.assertEqual({"battery": 7}, gateway.get("/api/v1/devices/oven").json()["status"])
 
     def test_errors_say_what_to_do(self):
         self.assertIn(b"is no data folder", skerry("backup", self.file, "--data", self.folder).stderr)
