@@ -19,6 +19,7 @@ LOGS = os.path.join(ROOT, "build", "test-logs")
 TSAN_ROOMS = ["log", "mqtt", "edge"]
 FUZZ_SECONDS, FUZZ_SECONDS_LONG = 5, 120
 TAIL_LINES = 40
+os.environ.setdefault("SKERRY_COAP__PORT", "0")  # gateways of tests run side by side: doors that none names are anywhere
 
 
 @dataclass

@@ -72,11 +72,19 @@ class Loop {
   virtual Clock& clock() = 0;
 };
 
+class Watch {
+ public:
+  virtual ~Watch() = default;  // ends it
+};
+
 // A loop on real sockets. run() returns after stop(), which any thread may call.
 class NetLoop : public Loop {
  public:
   virtual void run() = 0;
   virtual void stop() = 0;
+  // For libraries that bring their own sockets: `readable` is called, on the loop's thread, as long as `fd` has
+  // something to read. The descriptor stays its owner's, and must outlive the watch.
+  [[nodiscard]] virtual std::unique_ptr<Watch> watch(int fd, std::function<void()> readable) = 0;
 };
 
 std::unique_ptr<NetLoop> make_net_loop(Clock& clock);

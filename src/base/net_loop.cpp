@@ -7,6 +7,7 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
@@ -142,6 +143,35 @@ class NetListener final : public Listener {
   std::uint16_t port_;
 };
 
+class NetWatch final : public Watch {
+ public:
+  struct State : std::enable_shared_from_this<State> {
+    State(asio::io_context& io, int fd, std::function<void()> work) : descriptor(io, fd), readable(std::move(work)) {}
+    void wait() {
+      descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                            [self = shared_from_this()](const ErrorCode& error) {
+                              if (error || self->dead) return;
+                              self->readable();
+                              if (!self->dead) self->wait();
+                            });
+    }
+    asio::posix::stream_descriptor descriptor;
+    std::function<void()> readable;
+    bool dead = false;
+  };
+
+  explicit NetWatch(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  ~NetWatch() override {
+    state_->dead = true;
+    state_->descriptor.release();  // cancels; the descriptor is not ours to close
+  }
+  NetWatch(const NetWatch&) = delete;
+  NetWatch& operator=(const NetWatch&) = delete;
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
 class NetLoopImpl final : public NetLoop {
  public:
   explicit NetLoopImpl(Clock& clock) : clock_(clock), io_(1), work_(io_.get_executor()), buffer_(read_bytes) {}
@@ -171,6 +201,11 @@ class NetLoopImpl final : public NetLoop {
     socket.wait_readable();
   }
   Clock& clock() override { return clock_; }
+  std::unique_ptr<Watch> watch(int fd, std::function<void()> readable) override {
+    auto state = std::make_shared<NetWatch::State>(io_, fd, std::move(readable));
+    state->wait();
+    return std::make_unique<NetWatch>(std::move(state));
+  }
 
   std::unique_ptr<Connection> adopt(tcp::socket socket);
   void mark_dirty(Socket& socket) {

@@ -29,6 +29,7 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const Setup& setup) {
   g.setup_ = setup;
   g.mqtt_loop_ = make_net_loop(system_clock());
   g.http_loop_ = make_net_loop(system_clock());
+  g.coap_loop_ = make_net_loop(system_clock());
   g.node_ = TRY(Node::open({system_files(), system_clock(), system_chance(), *g.mqtt_loop_, *g.http_loop_},
                            setup.config, setup.data_dir, setup.demo));
   TRY(drop_snapshots(setup.data_dir));
@@ -48,12 +49,15 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const Setup& setup) {
   if (TRY(system_files().exists(g.ports_file_))) TRY(system_files().remove(g.ports_file_));
   TRY(g.node_->listen_mqtt());
   TRY(g.node_->listen_http());
+  TRY(g.node_->listen_coap(*g.coap_loop_));
   g.committer_ = log::start_committer(g.node_->log());
   g.node_->readers().start();
   g.mqtt_thread_ = std::thread([&g] { g.mqtt_loop_->run(); });
   name_thread(g.mqtt_thread_, "mqtt");
   g.http_thread_ = std::thread([&g] { g.http_loop_->run(); });
   name_thread(g.http_thread_, "http");
+  g.coap_thread_ = std::thread([&g] { g.coap_loop_->run(); });
+  name_thread(g.coap_thread_, "coap");
   g.house_thread_ = std::thread([&g] { g.keep_house(); });
   name_thread(g.house_thread_, "house");
   TRY(write_ports(g.ports_file_, g.node_->ports()));
@@ -70,6 +74,8 @@ Gateway::~Gateway() {
     mqtt_thread_.join();
     http_loop_->stop();
     http_thread_.join();
+    coap_loop_->stop();
+    coap_thread_.join();
     {
       const std::scoped_lock lock(mutex_);
       ending_ = true;
@@ -77,6 +83,7 @@ Gateway::~Gateway() {
     }
     house_thread_.join();
     node_->readers().stop();
+    node_->end_coap();
     committer_.reset();
     if (const auto saved = node_->broker().checkpoint(); !saved) {
       logger::error("edge", "the sessions' checkpoint could not be saved", {{"why", saved.error().text()}});

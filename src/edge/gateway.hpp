@@ -1,8 +1,8 @@
 // Gateway: a Node and the threads that run it.
 //
-// One thread each for MQTT, HTTP, commits, readers and the log's housekeeping. start() returns when devices are let in
-// and DATA/ports.json says where; the destructor ends everything in the order data takes, so that what was taken is on
-// disk and what was read is in a checkpoint.
+// One thread each for MQTT, HTTP, CoAP, commits, readers and the log's housekeeping. start() returns when devices are
+// let in and DATA/ports.json says where; the destructor ends everything in the order data takes, so that what was taken
+// is on disk and what was read is in a checkpoint.
 #pragma once
 
 #include <atomic>
@@ -53,11 +53,13 @@ class Gateway {
 
   std::unique_ptr<NetLoop> mqtt_loop_;
   std::unique_ptr<NetLoop> http_loop_;
+  std::unique_ptr<NetLoop> coap_loop_;
   std::unique_ptr<Node> node_;
   std::unique_ptr<log::Committer> committer_;
   std::string ports_file_;
   std::thread mqtt_thread_;
   std::thread http_thread_;
+  std::thread coap_thread_;
   std::thread house_thread_;
   std::mutex mutex_;
   std::condition_variable ending_changed_;

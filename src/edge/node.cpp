@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <future>
 
 #include "base/logger.hpp"
 #include "edge/parts.hpp"
@@ -44,6 +45,7 @@ Node::Node(const Seams& seams, const config::Config& config, std::string data_di
     : seams_(seams), config_(config), data_dir_(std::move(data_dir)), demo_(std::move(demo)) {}
 
 Node::~Node() {
+  end_coap();
   api_.reset();
   broker_.reset();
   readers_.reset();
@@ -87,11 +89,21 @@ Result<> Node::open_readers() {
   history_options.checkpoint_path = join_path(state, "history.checkpoint");
   history_options.classes = history::classes_of_readings(classes_);
   history_ = TRY(history::History::open(*log_, seams_.files, history_options, metrics_));
+  exchanges_ =
+      TRY(coap::Exchanges::open(*log_, seams_.files, seams_.clock, join_path(state, "coap-exchanges.checkpoint")));
+  actions_ = TRY(coap::Actions::open(
+      *log_, seams_.files, seams_.clock, action_options(config_, classes_, join_path(state, "coap-actions.checkpoint")),
+      metrics_, [this](const std::string& id, const coap::Call& call) {
+        if (auto* caller = caller_.load()) return caller->call(id, call);
+        actions_->ended(id, {coap::Outcome::Kind::refused, 0, "the CoAP door is closed"});
+      }));
 
   readers_ = std::make_unique<Readers>(*log_, seams_.clock, metrics_);
   readers_->add(*engine_);  // decides
   readers_->add(*tracker_);
   readers_->add(*history_);
+  readers_->add(*exchanges_);
+  readers_->add(*actions_);
   readers_->add_tick([this](Wall now) { return tracker_->on_tick(now); });
   return {};
 }
@@ -162,6 +174,37 @@ Result<> Node::listen_mqtt() {
   if (!chosen) return std::unexpected(say_what_to_set(chosen.error(), "mqtt.port"));
   ports_["mqtt"] = *chosen;
   return {};
+}
+
+Result<> Node::listen_coap(NetLoop& loop) {
+  if (!config_.flag("coap.enabled")) return {};
+  coap_api_ = TRY(api::CoapApi::open({.loop = loop,
+                                      .log = *log_,
+                                      .history = *history_,
+                                      .exchanges = *exchanges_,
+                                      .actions = *actions_,
+                                      .metrics = metrics_,
+                                      .classes = classes_,
+                                      .retained = [this](const std::string& topic) { return retained(topic); }}));
+  const auto chosen = coap_api_->listen({TRY(listen_host(config_)), TRY(port(config_, "coap.port"))});
+  if (!chosen) return std::unexpected(say_what_to_set(chosen.error(), "coap.port"));
+  ports_["coap"] = *chosen;
+  caller_ = coap_api_.get();
+  return {};
+}
+
+// The broker lives on the MQTT loop; a look into its index is waited for.
+std::optional<record::Position> Node::retained(const std::string& topic) {
+  const auto found = std::make_shared<std::promise<std::optional<record::Position>>>();
+  auto answer = found->get_future();
+  seams_.mqtt_loop.post([this, topic, found] { found->set_value(broker_->retained(topic)); });
+  if (answer.wait_for(std::chrono::seconds{1}) != std::future_status::ready) return {};  // the loop has ended
+  return answer.get();
+}
+
+void Node::end_coap() {
+  caller_ = nullptr;
+  coap_api_.reset();
 }
 
 Result<> Node::listen_http() {

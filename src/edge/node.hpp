@@ -5,6 +5,7 @@
 // tidy), readers() and the loops. Nothing is let in before everything before it has been recovered.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -13,6 +14,7 @@
 
 #include "act/act.hpp"
 #include "api/api.hpp"
+#include "api/coap.hpp"
 #include "base/chance.hpp"
 #include "base/config.hpp"
 #include "base/loop.hpp"
@@ -35,7 +37,7 @@ struct Seams {
   Loop& http_loop;
 };
 
-using Ports = std::map<std::string, std::uint16_t>;  // mqtt, http
+using Ports = std::map<std::string, std::uint16_t>;  // mqtt, http, coap
 
 class Node {
  public:
@@ -48,6 +50,9 @@ class Node {
 
   Result<> listen_mqtt();  // on the MQTT loop's thread, or before it runs
   Result<> listen_http();  // on the HTTP loop's thread, or before it runs
+  // The CoAP door, on a loop of its own: real sockets only. Before that loop runs; end_coap() when it no longer does.
+  Result<> listen_coap(NetLoop& loop);
+  void end_coap();
 
   log::Log& log() { return *log_; }
   Readers& readers() { return *readers_; }
@@ -72,6 +77,7 @@ class Node {
   Result<> open_doors();
   api::Housekeeping housekeeping_for_api();
   Result<> replace_pipelines(const config::Config& config);
+  std::optional<record::Position> retained(const std::string& topic);
   void apply_live(const config::Config& config);
   Result<> note_change(std::string_view source, std::string_view changes);
   std::vector<api::Pipeline> pipelines_for_api() const;
@@ -91,9 +97,13 @@ class Node {
   std::unique_ptr<stream::Engine> engine_;
   std::unique_ptr<act::Tracker> tracker_;
   std::unique_ptr<history::History> history_;
+  std::unique_ptr<coap::Exchanges> exchanges_;
+  std::unique_ptr<coap::Actions> actions_;
   std::unique_ptr<Readers> readers_;
   std::unique_ptr<mqtt::Broker> broker_;
   std::unique_ptr<api::Api> api_;
+  std::unique_ptr<api::CoapApi> coap_api_;
+  std::atomic<api::CoapApi*> caller_{nullptr};
 };
 
 }  // namespace skerry::edge

@@ -32,7 +32,11 @@ Result<std::vector<stream::PipelineText>> find_pipelines(Files& files, const con
                                                          const std::string& data_dir) {
   std::vector<stream::PipelineText> all;
   if (config.flag("pipelines.shipped")) {
-    for (const auto& each : embedded::pipelines()) all.push_back({name_of(each.name), std::string(each.bytes)});
+    for (const auto& each : embedded::pipelines()) {
+      // Without a controller there is nobody to ask for cooling.
+      if (each.name == "cooling.sql" && config.text("coap.cooling_controller").empty()) continue;
+      all.push_back({name_of(each.name), std::string(each.bytes)});
+    }
   }
   const auto& set = config.text("pipelines.dir");
   const auto dir = set.empty() ? join_path(data_dir, "pipelines") : set;
@@ -75,6 +79,18 @@ api::Options api_options(const config::Config& config) {
   options.http.body_bytes_max = config.bytes("http.body_bytes_max");
   for (const auto& host : split(config.text("http.allowed_hosts"))) options.http.hosts.push_back(host);
   options.query_threads = static_cast<int>(config.integer("http.query_threads"));
+  return options;
+}
+
+coap::ActionOptions action_options(const config::Config& config, const record::ClassRules& classes,
+                                   std::string checkpoint_path) {
+  coap::ActionOptions options;
+  for (const auto& [name, url] : config.map("coap.targets")) options.targets[name] = url;
+  if (const auto& url = config.text("coap.cooling_controller"); !url.empty())
+    options.targets["cooling_controller"] = url;
+  options.not_after = std::chrono::floor<std::chrono::milliseconds>(config.duration("commands.not_after"));
+  options.checkpoint_path = std::move(checkpoint_path);
+  options.classes = classes;
   return options;
 }
 

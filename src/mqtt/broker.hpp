@@ -60,6 +60,8 @@ class Broker {
   // Saves state as of a committed position. When the newest part is not committed yet, that is done after the commit.
   virtual Result<> checkpoint() = 0;
   virtual std::vector<ClientInfo> clients() const = 0;
+  // Where the retained message of a topic stands in the log.
+  virtual std::optional<record::Position> retained(std::string_view topic) const = 0;
   // Takes of the options what may change while clients are connected: connections_max and session_expiry_s_max.
   virtual void reconfigure(const Options& options) = 0;
 };

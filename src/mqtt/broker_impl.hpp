@@ -108,6 +108,7 @@ class BrokerImpl final : public Broker {
   void shut() override;
   Result<> checkpoint() override;
   std::vector<ClientInfo> clients() const override;
+  std::optional<record::Position> retained(std::string_view topic) const override { return retained_.find(topic); }
   void reconfigure(const Options& options) override {
     options_.connections_max = options.connections_max;
     options_.session_expiry_s_max = options.session_expiry_s_max;

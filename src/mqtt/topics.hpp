@@ -52,6 +52,10 @@ class RetainedIndex {
   void forget(std::string_view device);  // whatever is retained about it: topics whose second level it is
   void match(std::string_view filter, std::vector<record::Position>& to) const;
   bool has(std::string_view topic) const { return topics_.contains(topic); }
+  std::optional<record::Position> find(std::string_view topic) const {
+    const auto found = topics_.find(topic);
+    return found == topics_.end() ? std::nullopt : std::optional(found->second);
+  }
   std::size_t size() const { return topics_.size(); }
   const std::map<std::string, record::Position, std::less<>>& all() const { return topics_; }
 

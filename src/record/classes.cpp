@@ -4,9 +4,9 @@
 namespace skerry::record {
 
 ClassRules::ClassRules()
-    : rules_{{"commands/#", Class::critical}, {"alerts/#", Class::critical}, {"devices/+/status", Class::high},
-             {"sensors/#", Class::medium},    {"analytics/#", Class::low},   {"$diag/#", Class::low},
-             {"logs/#", Class::low}} {}
+    : rules_{{"commands/#", Class::critical},   {"alerts/#", Class::critical}, {"actions/#", Class::critical},
+             {"devices/+/status", Class::high}, {"sensors/#", Class::medium},  {"analytics/#", Class::low},
+             {"$diag/#", Class::low},           {"logs/#", Class::low}} {}
 
 Class ClassRules::of(std::string_view topic) const {
   for (const auto& rule : rules_) {

@@ -92,7 +92,7 @@ class Gateway(Process):
             os.remove(ports_file)
         os.makedirs(self.data, exist_ok=True)
         super().__init__([program(), "edge", "--config", config, "--data", self.data, "--set", "listen.host=127.0.0.1",
-                          "--set", "mqtt.port=0", "--set", f"http.port={http_port}"], os.path.join(folder, "gateway.log"),
+                          "--set", "mqtt.port=0", "--set", "coap.port=0", "--set", f"http.port={http_port}"], os.path.join(folder, "gateway.log"),
                          env={**os.environ, "EDGE_NODE_ID": node, "SKERRY_GATEWAY__ID": node})
 
         def ready():

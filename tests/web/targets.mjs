@@ -49,7 +49,7 @@ export async function programTarget(binary) {
   let said = "";
   const launch = async (http) => {
     rmSync(ports, { force: true });
-    child = spawn(binary, ["up", "--data", data, "--set", `http.port=${http}`, "--set", "mqtt.port=0"], { stdio: ["ignore", "pipe", "pipe"] });
+    child = spawn(binary, ["up", "--data", data, "--set", `http.port=${http}`, "--set", "mqtt.port=0", "--set", "coap.port=0"], { stdio: ["ignore", "pipe", "pipe"] });
     const mine = child;
     for (const stream of [mine.stdout, mine.stderr]) stream.on("data", (text) => (said = (said + text).slice(-4_000)));
     return until("ports.json", () => {
