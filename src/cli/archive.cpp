@@ -134,7 +134,8 @@ class Writer final : public ArchiveWriter {
     struct stat status {};
     const std::uint32_t mode = ::stat(path.c_str(), &status) == 0 ? status.st_mode : 0640;
     const auto size = TRY(file->size());
-    TRY(put(as_bytes(TRY(header_of(name, size, mode)))));
+    const auto header = TRY(header_of(name, size, mode));
+    TRY(put(as_bytes(header)));
     Manifest::File listed{.name = name, .bytes = size};
     Buffer buffer(256 * KiB);
     for (std::uint64_t at = 0; at < size;) {
@@ -153,7 +154,8 @@ class Writer final : public ArchiveWriter {
   Result<> finish(Manifest manifest) override {
     manifest.files = std::move(files_);
     const auto text = manifest_text(manifest);
-    TRY(put(as_bytes(TRY(header_of(std::string(manifest_name), text.size(), 0640)))));
+    const auto header = TRY(header_of(std::string(manifest_name), text.size(), 0640));
+    TRY(put(as_bytes(header)));
     TRY(put(skerry::as_bytes(text)));
     TRY(pad(text.size()));
     TRY(put(Buffer(2 * page)));

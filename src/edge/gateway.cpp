@@ -82,6 +82,7 @@ Gateway::~Gateway() {
       ending_changed_.notify_one();
     }
     house_thread_.join();
+    jobs_.clear();  // who asked too late is told so, while there still is a server to tell it
     node_->readers().stop();
     node_->end_coap();
     committer_.reset();
