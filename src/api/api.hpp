@@ -71,6 +71,7 @@ struct Deps {
   std::function<Ports()> ports;
   Configuration configuration{};                         // none: its paths answer 404
   Housekeeping housekeeping{};                           // likewise
+  std::function<std::string()> uplink{};                 // the link to the cloud as JSON; none: shown as null
   const metrics::Histogram* decision_seconds = nullptr;  // reading in -> command out; none: shown as zero
   const metrics::Histogram* commit_seconds = nullptr;
 };

@@ -96,6 +96,7 @@ std::string Status::json() const {
   object.raw("decision_seconds", quantiles(deps_.decision_seconds, &Sample::decision, true));
   object.raw("commit_seconds", quantiles(deps_.commit_seconds, &Sample::commit, false));
   if (deps_.configuration.status) object.raw("config", deps_.configuration.status());
+  object.raw("uplink", deps_.uplink ? deps_.uplink() : "null");
   object.raw("log", log_text).flag("ready", !log.failed);
   object.end();
   return text;

@@ -30,6 +30,20 @@ struct UpOptions : StartOptions {
 
 int up(const UpOptions& options);
 int edge(const StartOptions& options);
+int cloud(const StartOptions& options);
+
+struct VerifyOptions {
+  std::string edge;     // data folder or http://host:port
+  std::string cloud;    // likewise
+  std::string gateway;  // empty: what the data folder says, or the only one
+  bool json = false;
+};
+int verify(const VerifyOptions& options);
+
+struct SyncOptions {
+  std::string data_dir;
+};
+int sync_new_epoch(const SyncOptions& options);
 int config_check(const StartOptions& options);
 int config_default();
 int config_show(const StartOptions& options);

@@ -26,6 +26,9 @@ struct All {
   UpOptions up;
   std::string clock = "now";
   StartOptions edge;
+  StartOptions cloud;
+  VerifyOptions verify;
+  SyncOptions sync;
   StartOptions config;
   ReloadOptions reload;
   BackupOptions backup;
@@ -60,6 +63,32 @@ void add_edge(CLI::App& app, All& all) {
   auto* command = app.add_subcommand("edge", "a gateway");
   add_start(*command, all.edge, "/var/lib/skerry");
   command->callback([&all] { all.exit_code = edge(all.edge); });
+}
+
+void add_cloud(CLI::App& app, All& all) {
+  auto* command = app.add_subcommand("cloud", "the cloud side: takes what gateways send, and answers for the fleet");
+  all.cloud.data_dir = "/var/lib/skerry-cloud";
+  command->add_option("--config", all.cloud.config_file, "YAML file with settings")->check(CLI::ExistingFile);
+  command->add_option("--data", all.cloud.data_dir, "folder that holds everything the cloud side knows")
+      ->capture_default_str();
+  command->add_option("--set", all.cloud.sets, "key=value, before file and environment")->allow_extra_args(false);
+  command->callback([&all] { all.exit_code = cloud(all.cloud); });
+  auto* verify_both = app.add_subcommand("verify", "compares a gateway with its cloud: nothing missing, nothing twice");
+  verify_both->add_option("--edge", all.verify.edge, "the gateway's data folder, or http://host:port")->required();
+  verify_both->add_option("--cloud", all.verify.cloud, "the cloud side's data folder, or http://host:port")->required();
+  verify_both->add_option("--gateway", all.verify.gateway, "its id, where the data folder does not say");
+  verify_both->add_flag("--json", all.verify.json, "for machines");
+  verify_both->callback([&all] { all.exit_code = verify(all.verify); });
+  auto* sync = app.add_subcommand("sync", "how a gateway's records come to its cloud");
+  sync->require_subcommand(1);
+  auto* epoch = sync->add_subcommand(
+      "new-epoch",
+      "for a gateway that its cloud refuses as restored, diverged or fenced: sends under a new name what is not "
+      "acknowledged; the gateway must not run");
+  epoch->add_option("--data", all.sync.data_dir, "the gateway's data folder")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  epoch->callback([&all] { all.exit_code = sync_new_epoch(all.sync); });
 }
 
 void add_config(CLI::App& app, All& all) {
@@ -197,6 +226,7 @@ int run(int argc, char** argv) {
   All all;
   add_up(app, all);
   add_edge(app, all);
+  add_cloud(app, all);
   add_config(app, all);
   add_reload(app, all);
   add_backup(app, all);

@@ -8,6 +8,8 @@
 #include "cli/demo.hpp"
 #include "cli/signals.hpp"
 #include "cli/supervisor.hpp"
+#include "cloud/cloud.hpp"
+#include "cloud/settings.hpp"
 #include "edge/gateway.hpp"
 #include "edge/parts.hpp"
 
@@ -25,13 +27,16 @@ Result<std::unique_ptr<edge::Gateway>> start(const StartOptions& options, const 
                                .alive = [] { tell_supervisor("WATCHDOG=1"); }});
 }
 
-void print_welcome(edge::Node& node, const UpOptions& options) {
+void print_welcome(edge::Node& node, const UpOptions& options, const cloud::Cloud* cloud) {
   const auto mqtt = std::to_string(node.ports().at("mqtt"));
   const auto http = std::to_string(node.ports().at("http"));
   std::string text =
       "\n  Skerry " SKERRY_VERSION "   gateway " + node.gateway_id() + "   data " + options.data_dir + "\n\n";
   text += "  Page    http://127.0.0.1:" + http + "/\n";
-  text += "  MQTT    127.0.0.1:" + mqtt + "\n\n";
+  text += "  MQTT    127.0.0.1:" + mqtt + "\n";
+  if (cloud != nullptr)
+    text += "  Cloud   http://127.0.0.1:" + std::to_string(cloud->ports().at("http")) + "/api/v1/readings\n";
+  text += "\n";
   text += "  Make a device of your own appear:\n\n";
   text += "    mosquitto_pub -h 127.0.0.1 -p " + mqtt +
           " -q 1 -t sensors/my-device/data -m '{\"temperature\":21.5,\"humidity\":40}'\n\n";
@@ -44,9 +49,48 @@ void print_welcome(edge::Node& node, const UpOptions& options) {
   std::fflush(stdout);
 }
 
+Result<config::Config> load_cloud_config(const StartOptions& options) {
+  return config::Config::load(system_files(), cloud::schema(), options.config_file, config::system_environment(),
+                              options.sets);
+}
+
+// Of `skerry up`: a cloud side in the same process, on ports that go with the gateway's, and where it is for the
+// gateway.
+Result<std::unique_ptr<cloud::Cloud>> start_cloud_beside(UpOptions& options) {
+  const auto edge_config = TRY(load_config(options));
+  if (!edge_config.text("cloud.url").empty()) return nullptr;
+  StartOptions own{.data_dir = join_path(options.data_dir, "cloud")};
+  own.sets.push_back("port_offset=" + std::to_string(edge_config.integer("port_offset")));
+  if (edge_config.integer("http.port") == 0) own.sets.insert(own.sets.end(), {"http.port=0", "link.port=0"});
+  const auto config = TRY(config::Config::load(system_files(), cloud::schema(), "", {}, own.sets));
+  auto started = TRY(cloud::Cloud::start(config, own.data_dir));
+  options.sets.push_back("cloud.url=ws://127.0.0.1:" + std::to_string(started->ports().at("link")));
+  return started;
+}
+
 }  // namespace
 
-int up(const UpOptions& options) {
+int cloud(const StartOptions& options) {
+  block_signals();
+  const auto config = load_cloud_config(options);
+  if (!config) return failed(config.error());
+  edge::configure_logger(*config);
+  auto started = cloud::Cloud::start(*config, options.data_dir);
+  if (!started) return failed(started.error());
+  logger::info(
+      "cloud", "ready",
+      {{"http", (*started)->ports().at("http")}, {"link", (*started)->ports().at("link")}, {"data", options.data_dir}});
+  tell_supervisor("READY=1");
+  int number = wait_for_signal();
+  while (number == SIGHUP) number = wait_for_signal();
+  tell_supervisor("STOPPING=1");
+  logger::info("cloud", "ending", {{"signal", number}});
+  started->reset();
+  return 0;
+}
+
+int up(const UpOptions& asked) {
+  auto options = asked;
   block_signals();
   std::unique_ptr<Demo> demo;
   if (options.demo != "none") {
@@ -54,15 +98,18 @@ int up(const UpOptions& options) {
     if (!loaded) return failed(loaded.error());
     demo = std::move(*loaded);
   }
+  auto beside = start_cloud_beside(options);
+  if (!beside) return failed(beside.error());
   auto gateway = start(options, demo ? demo->name() : "");
   if (!gateway) return failed(gateway.error());
   auto& node = (*gateway)->node();
-  print_welcome(node, options);
+  print_welcome(node, options, beside->get());
   if (demo) demo->start(node.ports().at("mqtt"), node.metrics());
   wait_for_signal();
   std::puts("\n  Ending: what was acknowledged is on disk.");
   demo.reset();
   gateway->reset();
+  beside->reset();
   return 0;
 }
 

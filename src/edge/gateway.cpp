@@ -30,8 +30,10 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const Setup& setup) {
   g.mqtt_loop_ = make_net_loop(system_clock());
   g.http_loop_ = make_net_loop(system_clock());
   g.coap_loop_ = make_net_loop(system_clock());
-  g.node_ = TRY(Node::open({system_files(), system_clock(), system_chance(), *g.mqtt_loop_, *g.http_loop_},
-                           setup.config, setup.data_dir, setup.demo));
+  g.uplink_loop_ = make_net_loop(system_clock());
+  g.node_ = TRY(
+      Node::open({system_files(), system_clock(), system_chance(), *g.mqtt_loop_, *g.http_loop_, g.uplink_loop_.get()},
+                 setup.config, setup.data_dir, setup.demo));
   TRY(drop_snapshots(setup.data_dir));
   g.node_->serve({.reload = [&g](Done done) { g.reload("api", std::move(done)); },
                   .snapshot = [&g](Done done) { g.in_house([&g, done = std::move(done)] { g.snapshot_now(done); }); },
@@ -58,6 +60,11 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const Setup& setup) {
   name_thread(g.http_thread_, "http");
   g.coap_thread_ = std::thread([&g] { g.coap_loop_->run(); });
   name_thread(g.coap_thread_, "coap");
+  if (auto* const uplink = g.node_->uplink()) {
+    uplink->start();
+    g.uplink_thread_ = std::thread([&g] { g.uplink_loop_->run(); });
+    name_thread(g.uplink_thread_, "uplink");
+  }
   g.house_thread_ = std::thread([&g] { g.keep_house(); });
   name_thread(g.house_thread_, "house");
   TRY(write_ports(g.ports_file_, g.node_->ports()));
@@ -76,6 +83,13 @@ Gateway::~Gateway() {
     http_thread_.join();
     coap_loop_->stop();
     coap_thread_.join();
+    if (uplink_thread_.joinable()) {
+      uplink_loop_->post([this] {
+        node_->uplink()->stop();
+        uplink_loop_->post([this] { uplink_loop_->stop(); });
+      });
+      uplink_thread_.join();
+    }
     {
       const std::scoped_lock lock(mutex_);
       ending_ = true;

@@ -54,12 +54,14 @@ class Gateway {
   std::unique_ptr<NetLoop> mqtt_loop_;
   std::unique_ptr<NetLoop> http_loop_;
   std::unique_ptr<NetLoop> coap_loop_;
+  std::unique_ptr<NetLoop> uplink_loop_;
   std::unique_ptr<Node> node_;
   std::unique_ptr<log::Committer> committer_;
   std::string ports_file_;
   std::thread mqtt_thread_;
   std::thread http_thread_;
   std::thread coap_thread_;
+  std::thread uplink_thread_;
   std::thread house_thread_;
   std::mutex mutex_;
   std::condition_variable ending_changed_;

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <future>
+#include <nlohmann/json.hpp>
 
 #include "base/logger.hpp"
 #include "edge/parts.hpp"
 #include "edge/settings.hpp"
 #include "edge/snapshot.hpp"
+#include "sync/log_source.hpp"
 
 namespace skerry::edge {
 namespace {
@@ -47,6 +49,7 @@ Node::Node(const Seams& seams, const config::Config& config, std::string data_di
 Node::~Node() {
   end_coap();
   api_.reset();
+  uplink_.reset();
   broker_.reset();
   readers_.reset();
 }
@@ -63,6 +66,7 @@ Result<std::unique_ptr<Node>> Node::open(const Seams& seams, const config::Confi
   node->gateway_id_ = TRY(find_gateway_id(seams, config, data_dir));
   TRY(node->open_log());
   TRY(node->open_readers());
+  TRY(node->open_uplink());
   TRY(node->open_doors());
   return node;
 }
@@ -108,6 +112,37 @@ Result<> Node::open_readers() {
   return {};
 }
 
+Result<> Node::open_uplink() {
+  if (config_.text("cloud.url").empty() || seams_.uplink_loop == nullptr) return {};
+  const auto linger = std::chrono::floor<std::chrono::milliseconds>(config_.duration("sync.linger"));
+  link::UplinkOptions options;
+  options.url = TRY(link::parse_url(config_.text("cloud.url")));
+  options.gateway = gateway_id_;
+  options.software = "skerry " SKERRY_VERSION;
+  options.state_path = join_path(join_path(data_dir_, "state"), sync::state_name);
+  options.classes = TRY(sync_classes(config_));
+  options.linger[static_cast<std::size_t>(record::Class::medium)] = linger;
+  options.linger[static_cast<std::size_t>(record::Class::low)] = linger;
+  options.network_timeout = std::chrono::floor<std::chrono::milliseconds>(config_.duration("failover.network_timeout"));
+  uplink_ = TRY(link::Uplink::open({*seams_.uplink_loop, *log_, seams_.files, seams_.chance, metrics_}, options));
+  return {};
+}
+
+std::string Node::uplink_for_api() const {
+  if (!uplink_) return "null";
+  const auto status = uplink_->status();
+  nlohmann::ordered_json all{{"url", status.url},
+                             {"up", status.up},
+                             {"phase", sync::name(status.phase)},
+                             {"epoch", std::to_string(status.epoch)},
+                             {"backlog_records", status.backlog}};
+  for (std::size_t c = 0; c < record::class_count; ++c)
+    all["acknowledged"][record::name(static_cast<record::Class>(c))] = status.acknowledged[c];
+  if (status.refused) all["refused"] = {{"reason", sync::name(status.refused->reason)}, {"why", status.refused->why}};
+  if (!status.trouble.empty()) all["trouble"] = status.trouble;
+  return all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 Result<> Node::open_doors() {
   broker_ = TRY(mqtt::Broker::open({seams_.mqtt_loop, *log_, seams_.files, seams_.chance, metrics_, classes_},
                                    join_path(data_dir_, "state"), mqtt_options(config_)));
@@ -126,6 +161,7 @@ Result<> Node::open_doors() {
        .configuration = {.items = [this] { return config_state_->items(); },
                          .status = [this] { return config_state_->status(); }},
        .housekeeping = housekeeping_for_api(),
+       .uplink = [this] { return uplink_for_api(); },
        .decision_seconds = &metrics_.histogram("skerry_decision_seconds",
                                                "From a reading's arrival to the command or alert it caused, appended."),
        .commit_seconds = &metrics_.histogram("skerry_log_commit_seconds", "One group commit: write and sync.")},

@@ -21,6 +21,7 @@
 #include "edge/config_state.hpp"
 #include "edge/readers.hpp"
 #include "history/history.hpp"
+#include "link/link.hpp"
 #include "log/log.hpp"
 #include "mqtt/mqtt.hpp"
 #include "record/classes.hpp"
@@ -35,6 +36,7 @@ struct Seams {
   Chance& chance;
   Loop& mqtt_loop;
   Loop& http_loop;
+  Loop* uplink_loop = nullptr;  // none: no link to a cloud, whatever the settings say
 };
 
 using Ports = std::map<std::string, std::uint16_t>;  // mqtt, http, coap
@@ -54,6 +56,7 @@ class Node {
   Result<> listen_coap(NetLoop& loop);
   void end_coap();
 
+  link::Uplink* uplink() { return uplink_.get(); }  // none where there is no cloud.url
   log::Log& log() { return *log_; }
   Readers& readers() { return *readers_; }
   mqtt::Broker& broker() { return *broker_; }
@@ -75,6 +78,8 @@ class Node {
   Result<> open_log();
   Result<> open_readers();
   Result<> open_doors();
+  Result<> open_uplink();
+  std::string uplink_for_api() const;
   api::Housekeeping housekeeping_for_api();
   Result<> replace_pipelines(const config::Config& config);
   std::optional<record::Position> retained(const std::string& topic);
@@ -101,6 +106,7 @@ class Node {
   std::unique_ptr<coap::Actions> actions_;
   std::unique_ptr<Readers> readers_;
   std::unique_ptr<mqtt::Broker> broker_;
+  std::unique_ptr<link::Uplink> uplink_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<api::CoapApi> coap_api_;
   std::atomic<api::CoapApi*> caller_{nullptr};

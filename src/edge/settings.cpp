@@ -1,6 +1,10 @@
 // The schema of a gateway, and the settings that need more than a look-up.
 #include "edge/settings.hpp"
 
+#include <algorithm>
+
+#include "link/link.hpp"
+
 namespace skerry::edge {
 
 namespace key = config::key;
@@ -61,6 +65,9 @@ config::Schema of_readers() {
 
 config::Schema of_uplink() {
   return {
+      key::text("cloud.url", "", restart, "Where the cloud side is: ws://127.0.0.1:8091 on this machine (wss:// elsewhere is to come); empty: there is none."),
+      key::text("sync.classes", "critical,high,medium", restart, "Classes of records that go to the cloud (comma between); low holds analytics and diagnostics."),
+      key::duration("sync.linger", "200ms", 0, 60, restart, "How long records of class medium and low wait for company on their way to the cloud."),
       key::duration("failover.network_timeout", "30s", 1, 3600, restart, "A link to the cloud that has said nothing for so long counts as down."),
       key::boolean("failover.offline_mode.enabled", true, restart, "Keep for the cloud what comes in while the link is down."),
       key::duration("failover.offline_mode.cache_duration", "24h", 60, 31536000, restart, "How much of it there must be room for."),
@@ -91,6 +98,8 @@ config::Sections sections() {
       {"http", "The HTTP door: page, API, health, metrics."},
       {"pipelines", "Rules in SQL."},
       {"history", "Devices and their readings."},
+      {"cloud", "The cloud side that this gateway reports to."},
+      {"sync", "What goes to the cloud."},
       {"failover", "What happens while the link to the cloud is down, and when it is back."},
   };
 }
@@ -131,7 +140,25 @@ Result<std::string> listen_host(const config::Config& config) {
               config.where("listen.host") + ": listen.host=" + host);
 }
 
+Result<record::ClassMask> sync_classes(const config::Config& config) {
+  record::ClassMask classes = 0;
+  std::string_view rest = config.text("sync.classes");
+  while (!rest.empty()) {
+    const auto one = rest.substr(0, rest.find(','));
+    const auto cls = record::class_named(one);
+    if (!cls)
+      return fail(Code::invalid,
+                  "holds \"" + std::string(one) + "\"; expected critical, high, medium or low, with commas",
+                  config.where("sync.classes") + ": sync.classes");
+    classes |= record::mask(*cls);
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+  }
+  return classes;
+}
+
 Result<> check(const config::Config& config) {
+  TRY(sync_classes(config));
+  if (!config.text("cloud.url").empty()) TRY(link::parse_url(config.text("cloud.url")));
   TRY(class_rules(config));
   TRY(listen_host(config));
   for (const auto& key : config.schema()) {

@@ -14,6 +14,8 @@ Result<> check(const config::Config& config);
 // The class of each topic: `log.classes` where it is set, else the defaults. Errors name the bad filter or class.
 Result<record::ClassRules> class_rules(const config::Config& config);
 
+Result<record::ClassMask> sync_classes(const config::Config& config);
+
 // `port` moved by port_offset; 0 stays 0 (the system chooses).
 Result<std::uint16_t> port(const config::Config& config, std::string_view key);
 

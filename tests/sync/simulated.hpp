@@ -200,6 +200,9 @@ class Scenario {
   std::deque<Waiting> jobs_;
   std::vector<std::vector<Buffer>> recorded_;
   std::set<std::uint64_t> applied_ever_;  // ids
+  // ids; an older image may have it again after its gap was declared
+  std::set<std::uint64_t> gone_ever_;
+  std::set<std::uint64_t> lost_ever_;
   std::optional<std::string> wrong_;
   std::uint64_t next_id_ = 1;
   std::uint64_t rows_ = 0;

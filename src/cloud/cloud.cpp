@@ -1,0 +1,265 @@
+// Puts the cloud side together: threads, loops, routes.
+#include "cloud/cloud.hpp"
+
+#include <pthread.h>
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "api/params.hpp"
+#include "api/worker.hpp"
+#include "base/logger.hpp"
+#include "base/loop.hpp"
+#include "cloud/events.hpp"
+#include "cloud/queries.hpp"
+#include "cloud/writer.hpp"
+#include "link/link.hpp"
+
+namespace skerry::cloud {
+namespace {
+
+using http::Request;
+using http::Responder;
+using http::Response;
+
+Result<std::uint16_t> port(const config::Config& config, std::string_view key) {
+  const auto number = config.integer(key);
+  if (number == 0) return 0;
+  const auto moved = number + config.integer("port_offset");
+  if (moved > 65535) return fail(Code::invalid, "with port_offset it is above 65535, the last port", std::string(key));
+  return static_cast<std::uint16_t>(moved);
+}
+
+Result<std::string> listen_host(const config::Config& config) {
+  const auto& host = config.text("listen.host");
+  const bool loopback = host == "localhost" || host == "::1" || host.starts_with("127.");
+  if (loopback || config.flag("listen.insecure")) return host;
+  return fail(Code::denied,
+              "is reachable from outside, and the cloud side has neither TLS nor accounts here. Keep 127.0.0.1, or set "
+              "listen.insecure=true where the network itself keeps strangers out",
+              "listen.host=" + host);
+}
+
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> all;
+  while (!text.empty()) {
+    const auto one = text.substr(0, text.find(','));
+    if (!one.empty()) all.emplace_back(one);
+    text.remove_prefix(std::min(text.size(), one.size() + 1));
+  }
+  return all;
+}
+
+class CloudImpl final : public Cloud {
+ public:
+  ~CloudImpl() override { end(); }
+  Result<> begin(const config::Config& config, const std::string& data_dir);
+  const std::map<std::string, std::uint16_t>& ports() const override { return ports_; }
+
+ private:
+  using Work = std::function<Result<Response>()>;
+  void end();
+  void routes();
+  void health_routes();
+  void list(std::string_view pattern, Result<std::string> (Queries::*ask)(const ListQuery&), bool timed);
+  void query(std::string_view pattern, std::function<Result<Work>(const Request&)> read);
+  void check();
+
+  std::string ports_file_;
+  std::map<std::string, std::uint16_t> ports_;
+  std::unique_ptr<File> lock_;
+  metrics::Registry metrics_;
+  std::unique_ptr<NetLoop> link_loop_;
+  std::unique_ptr<NetLoop> http_loop_;
+  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<Queries> queries_;  // the query thread's
+  std::unique_ptr<Queries> checks_;   // the checking thread's
+  std::unique_ptr<http::Server> http_;
+  std::unique_ptr<Events> events_;
+  std::unique_ptr<api::Worker> worker_;
+  std::unique_ptr<api::Worker> checker_;
+  std::unique_ptr<link::Server> link_;
+  std::unique_ptr<Writer> writer_;
+  std::unique_ptr<Timer> check_timer_;
+  metrics::Gauge* problems_ = nullptr;
+  metrics::Gauge* checked_at_ = nullptr;
+  std::thread link_thread_;
+  std::thread http_thread_;
+};
+
+Result<> CloudImpl::begin(const config::Config& config, const std::string& data_dir) {
+  const auto host = TRY(listen_host(config));
+  auto& files = system_files();
+  TRY(files.make_dirs(data_dir));
+  auto lock = files.lock(join_path(data_dir, "LOCK"));
+  if (!lock) return fail(lock.error().code, "another process has this folder open", data_dir);
+  lock_ = std::move(*lock);
+  ports_file_ = join_path(data_dir, "ports.json");
+  if (TRY(files.exists(ports_file_))) TRY(files.remove(ports_file_));
+  const auto path = join_path(data_dir, database_name);
+  store_ = TRY(SqliteStore::open(path, system_clock(), metrics_));
+  queries_ = TRY(Queries::open(path));
+  checks_ = TRY(Queries::open(path));
+  link_loop_ = make_net_loop(system_clock());
+  http_loop_ = make_net_loop(system_clock());
+  link_ = link::Server::make(*link_loop_, system_chance(), metrics_,
+                             [this](link::Server::Id id, sync::Job job) { writer_->submit(id, std::move(job)); });
+  writer_ = std::make_unique<Writer>(
+      *store_, metrics_,
+      [this](Writer::Id id, sync::Outcome outcome) {
+        link_loop_->post([this, id, outcome = std::move(outcome)] { link_->outcome(id, outcome); });
+      },
+      [this](Writer::Id id, Error error) {
+        link_loop_->post([this, id, error = std::move(error)] { link_->failed(id, error); });
+      });
+  http_ = http::Server::make(*http_loop_, metrics_, {.hosts = split(config.text("http.allowed_hosts"))});
+  events_ = std::make_unique<Events>(*http_loop_, *store_);
+  worker_ = std::make_unique<api::Worker>(1);
+  checker_ = std::make_unique<api::Worker>(1);
+  problems_ = &metrics_.gauge("skerry_cloud_verify_problems",
+                              "Found by the last check that every applied offset is in one place.");
+  checked_at_ = &metrics_.gauge("skerry_cloud_verify_timestamp_seconds", "When that was.");
+  routes();
+  ports_["http"] = TRY(http_->listen({host, TRY(port(config, "http.port"))}));
+  ports_["link"] = TRY(link_->listen({host, TRY(port(config, "link.port"))}));
+  link_thread_ = std::thread([this] { link_loop_->run(); });
+  ::pthread_setname_np(link_thread_.native_handle(), "link");
+  http_thread_ = std::thread([this] { http_loop_->run(); });
+  ::pthread_setname_np(http_thread_.native_handle(), "http");
+  http_loop_->post([this] { check(); });
+  return replace_file(files, ports_file_, as_bytes(nlohmann::json(ports_).dump() + "\n"));
+}
+
+void CloudImpl::end() {
+  if (!ports_file_.empty()) (void)system_files().remove(ports_file_);
+  if (link_thread_.joinable()) {
+    link_loop_->stop();
+    link_thread_.join();
+  }
+  writer_.reset();
+  if (http_thread_.joinable()) {
+    http_loop_->stop();
+    http_thread_.join();
+  }
+  worker_.reset();
+  checker_.reset();
+  check_timer_.reset();
+  link_.reset();
+  events_.reset();
+  http_.reset();
+}
+
+// The whole check now and then, on a thread and a connection of its own: promise 2 as a metric.
+void CloudImpl::check() {
+  checker_->run([this] {
+    const auto wrong = checks_->check();
+    problems_->set(wrong ? static_cast<double>(wrong->size()) : 1);
+    checked_at_->set(std::chrono::duration<double>(system_clock().wall().time_since_epoch()).count());
+    if (!wrong) logger::error("cloud", "the check could not be made", {{"why", wrong.error().text()}});
+    if (!wrong) return;
+    for (const auto& line : *wrong) logger::error("cloud", "what was applied does not add up", {{"what", line}});
+  });
+  check_timer_ = http_loop_->after(verify_every, [this] { check(); });
+}
+
+void CloudImpl::query(std::string_view pattern, std::function<Result<Work>(const Request&)> read) {
+  http_->route("GET", pattern, [this, read = std::move(read)](const Request& q, Responder r) {
+    auto work = read(q);
+    if (!work) return r.respond(http::problem(work.error()));
+    auto kept = std::make_shared<Responder>(std::move(r));
+    const bool taken = worker_->run([kept, make = std::move(*work)] {
+      auto made = make();
+      kept->respond(made ? std::move(*made) : http::problem(made.error()));
+    });
+    if (!taken) kept->respond(http::problem(503, "too many queries wait"));
+  });
+}
+
+void CloudImpl::list(std::string_view pattern, Result<std::string> (Queries::*ask)(const ListQuery&), bool timed) {
+  query(pattern, [this, ask, timed](const Request& q) -> Result<Work> {
+    if (timed) {
+      TRY(api::check_names(q, {"gateway", "device", "from", "to", "order", "limit", "cursor"}));
+    } else {
+      TRY(api::check_names(q, {"gateway", "device", "type", "limit", "cursor"}));
+    }
+    ListQuery query{.gateway = TRY(api::text_of(q, "gateway")),
+                    .device = TRY(api::device_of(q)),
+                    .type = TRY(api::text_of(q, "type")),
+                    .limit = TRY(api::limit_of(q, page_items_default, page_items_max)),
+                    .cursor = TRY(api::text_of(q, "cursor"))};
+    if (timed) {
+      query.from = TRY(api::time_of(q, "from"));
+      query.to = TRY(api::time_of(q, "to"));
+      query.descending = TRY(api::descending_of(q));
+    }
+    return [this, ask, query = std::move(query)]() -> Result<Response> {
+      return http::json(TRY((queries_.get()->*ask)(query)));
+    };
+  });
+}
+
+void CloudImpl::health_routes() {
+  http_->route("GET", "/healthz", [](const Request&, Responder r) { r.respond(http::json(R"({"status":"ok"})")); });
+  http_->route("GET", "/readyz", [this](const Request&, Responder r) {
+    if (writer_->failing())
+      return r.respond(http::problem(503, "the last transaction was not kept; the program's log says why"));
+    r.respond(http::json(R"({"status":"ready"})"));
+  });
+  http_->route("GET", "/metrics", [this](const Request&, Responder r) {
+    auto response = http::json(metrics_.prometheus_text());
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    r.respond(std::move(response));
+  });
+}
+
+void CloudImpl::routes() {
+  health_routes();
+  list("/api/v1/readings", &Queries::readings, true);
+  list("/api/v1/devices", &Queries::devices, false);
+  list("/api/v1/alerts", &Queries::alerts, false);
+  list("/api/v1/commands", &Queries::commands, false);
+  list("/api/v1/analytics", &Queries::analytics, false);
+  list("/api/v1/gaps", &Queries::gaps, false);
+  list("/api/v1/aside", &Queries::aside, false);
+  const auto one = [this](std::string_view pattern, Result<std::string> (Queries::*ask)(std::string_view)) {
+    query(pattern, [this, ask](const Request& q) -> Result<Work> {
+      TRY(api::check_names(q, {}));
+      return [this, ask, id = std::string(q.segment("id"))]() -> Result<Response> {
+        return http::json(TRY((queries_.get()->*ask)(id)));
+      };
+    });
+  };
+  one("/api/v1/alerts/{id}", &Queries::alert);
+  one("/api/v1/commands/{id}", &Queries::command);
+  query("/api/v1/devices/{id}", [this](const Request& q) -> Result<Work> {
+    TRY(api::check_names(q, {"gateway"}));
+    return [this, id = std::string(q.segment("id")), gateway = TRY(api::text_of(q, "gateway"))]() -> Result<Response> {
+      return http::json(TRY(queries_->device(id, gateway)));
+    };
+  });
+  const auto plain = [this](std::string_view pattern, Result<std::string> (Queries::*ask)()) {
+    query(pattern, [this, ask](const Request& q) -> Result<Work> {
+      TRY(api::check_names(q, {}));
+      return [this, ask]() -> Result<Response> { return http::json(TRY((queries_.get()->*ask)())); };
+    });
+  };
+  query("/api/v1/verify", [this](const Request& q) -> Result<Work> {
+    TRY(api::check_names(q, {}));
+    return [this]() -> Result<Response> {
+      return http::json(nlohmann::json{{"problems", TRY(queries_->check())}}.dump());
+    };
+  });
+  plain("/api/v1/gateways", &Queries::gateways);
+  plain("/api/v1/status", &Queries::counts);
+  http_->route("GET", "/api/v1/events", [this](const Request& q, Responder r) { events_->subscribe(q, std::move(r)); });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Cloud>> Cloud::start(const config::Config& config, const std::string& data_dir) {
+  auto cloud = std::make_unique<CloudImpl>();
+  TRY(cloud->begin(config, data_dir));
+  return cloud;
+}
+
+}  // namespace skerry::cloud

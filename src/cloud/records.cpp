@@ -1,0 +1,278 @@
+// What is in the batches: readings, alerts, commands and their fates, analytics, everything else.
+#include <algorithm>
+
+#include "act/messages.hpp"
+#include "cloud/limits.hpp"
+#include "cloud/print.hpp"
+#include "cloud/shelf.hpp"
+#include "cloud/statements.hpp"
+#include "codec/json.hpp"
+
+namespace skerry::cloud {
+namespace {
+
+constexpr std::string_view fate_topic = "$skerry/fate/";
+
+std::int64_t us_of(Wall time) { return time.time_since_epoch().count(); }
+std::int64_t ms_of(EventTime time) { return time.time_since_epoch().count(); }
+
+bool is_below(std::string_view topic, std::string_view level) {
+  return topic.starts_with(level) && topic.find('/', level.size()) == std::string_view::npos;
+}
+
+std::string member(std::string_view key, std::string_view text) {
+  auto json = "\"" + std::string(key) + "\":";
+  codec::append_json_string(json, text);
+  return json;
+}
+
+}  // namespace
+
+SqliteStore::Touched& SqliteStore::touch(std::int64_t gw, std::string_view device, Wall at) {
+  auto [found, added] = touched_.try_emplace({gw, std::string(device)});
+  auto& touched = found->second;
+  if (added) touched.first = touched.last = at;
+  touched.first = std::min(touched.first, at);
+  touched.last = std::max(touched.last, at);
+  return touched;
+}
+
+void SqliteStore::take_reading(const Place& place, const record::RecordView& record, std::string_view device,
+                               EventTime at) {
+  auto& touched = touch(place.gw, device, record.appended_at);
+  ++touched.readings;
+  ++readings_pending_;
+  if (touched.has_reading && record.appended_at < touched.received_at) return;
+  touched.has_reading = true;
+  touched.timestamp = at;
+  touched.received_at = record.appended_at;
+  touched.epoch = place.name.epoch;
+  touched.cls = record.cls;
+  touched.offset = record.offset.value;
+  touched.payload = as_text(record.payload);
+}
+
+Result<std::uint64_t> SqliteStore::put_records(const sync::StreamName& name, const sync::Batch& batch,
+                                               std::uint64_t from, std::uint64_t to) {
+  const Place place{TRY(gateway_row(name.gateway)), name};
+  std::uint64_t aside = 0;
+  std::uint64_t readings = 0;
+  EventTime earliest = EventTime::max();
+  EventTime latest = EventTime::min();
+  for (const auto& entry : batch.entries) {
+    const auto& record = entry.record;
+    if (entry.wrong != nullptr || record.offset.value < from || record.offset.value >= to) continue;
+    ++records_pending_;
+    const auto device = reading_device(record);
+    if (device.empty()) {
+      if (!TRY(put_record(place, entry))) ++aside;
+      continue;
+    }
+    const auto at = codec::event_time(record.payload, record.appended_at);
+    earliest = std::min(earliest, at);
+    latest = std::max(latest, at);
+    ++readings;
+    take_reading(place, record, device, at);
+  }
+  if (readings == 0) return aside;
+  TRY(statements_->put_loose
+          .with(place.gw, name.epoch, static_cast<int>(name.cls), static_cast<int>(batch.lane), batch.from, batch.count,
+                from, to, readings, ms_of(earliest), ms_of(latest), batch.block)
+          .run());
+  return aside;
+}
+
+Result<bool> SqliteStore::put_record(const Place& place, const sync::Entry& entry) {
+  const auto& r = entry.record;
+  if (r.kind == record::Kind::fate && r.topic.starts_with(fate_topic)) return put_fate(place, entry);
+  if (r.kind == record::Kind::message) {
+    if (is_below(r.topic, "alerts/")) return put_alert(place, entry);
+    if (is_below(r.topic, "commands/")) return put_command(place, entry);
+    if (is_below(r.topic, "analytics/")) {
+      if (!codec::is_json(r.payload)) {
+        TRY(set_aside(place, entry, "analytics that are no JSON"));
+        return false;
+      }
+      TRY(statements_->put_analytics
+              .with(place.gw, record::device_of(r.topic), us_of(r.appended_at), as_text(r.payload), place.name.epoch,
+                    static_cast<int>(place.name.cls), r.offset.value)
+              .run());
+      return true;
+    }
+    if (r.topic.starts_with("devices/") && r.topic.ends_with("/status")) {
+      const auto device = record::device_of(r.topic);
+      if (codec::is_json(r.payload) && record::check_device_id(device))
+        touch(place.gw, device, r.appended_at).status = as_text(r.payload);
+    }
+  }
+  TRY(put_message(place, entry));
+  return true;
+}
+
+Result<> SqliteStore::put_message(const Place& place, const sync::Entry& entry) {
+  const auto& r = entry.record;
+  return statements_->put_message
+      .with(place.gw, place.name.epoch, static_cast<int>(place.name.cls), r.offset.value, static_cast<int>(r.kind),
+            r.topic, us_of(r.appended_at), r.payload)
+      .run();
+}
+
+Result<bool> SqliteStore::put_alert(const Place& place, const sync::Entry& entry) {
+  const auto& r = entry.record;
+  auto fields = act::read_alert(r.payload);
+  if (!fields) {
+    TRY(set_aside(place, entry, "an alert that cannot be read: " + std::string(act::name(fields.error()))));
+    return false;
+  }
+  const auto device = record::device_of(r.topic);
+  std::string payload(as_text(r.payload));
+  if (fields->device.empty()) payload = act::with_members(payload, member("device_id", device));
+  if (fields->id.empty()) {  // as the gateway itself names it
+    fields->id = record::stable_id("alert", "1", r.position, 0);
+    payload = act::with_members(payload, member("alert_id", fields->id));
+  }
+  TRY(statements_->put_alert
+          .with(place.gw, fields->id, device, fields->type, us_of(r.appended_at), place.name.epoch,
+                static_cast<int>(place.name.cls), r.offset.value, payload)
+          .run());
+  add_news("alert", device, alert_text(place.name.gateway, r.appended_at, r.offset.value, payload));
+  return true;
+}
+
+Result<bool> SqliteStore::put_command(const Place& place, const sync::Entry& entry) {
+  const auto& r = entry.record;
+  auto fields = act::read_command(r.payload);
+  if (!fields) {
+    TRY(set_aside(place, entry, "a command that cannot be read: " + std::string(act::name(fields.error()))));
+    return false;
+  }
+  const auto device = record::device_of(r.topic);
+  std::string payload(as_text(r.payload));
+  if (fields->device.empty()) payload = act::with_members(payload, member("device_id", device));
+  if (fields->id.empty()) {
+    fields->id = record::stable_id("command", "1", r.position, 0);
+    payload = act::with_members(payload, member("command_id", fields->id));
+  }
+  TRY(statements_->put_command
+          .with(place.gw, fields->id, device, fields->command, fields->alert_id, us_of(r.appended_at), payload,
+                place.name.epoch, static_cast<int>(place.name.cls), r.offset.value)
+          .run());
+  if (database_->changes() == 0) TRY(put_message(place, entry));  // the same id once more: the gateway ignores it too
+  add_news("command", device, command_text(place.name.gateway, payload, {{"issued", r.appended_at, ""}}));
+  return true;
+}
+
+Result<bool> SqliteStore::put_fate(const Place& place, const sync::Entry& entry) {
+  const auto& r = entry.record;
+  const auto fields = act::read_fate(r.payload);
+  if (!fields) {
+    TRY(set_aside(place, entry, "a command's fate that cannot be read"));
+    return false;
+  }
+  const auto command = r.topic.substr(fate_topic.size());
+  const Wall at = fields->at ? Wall(*fields->at) : r.appended_at;
+  TRY(statements_->put_fate
+          .with(place.gw, command, act::name(fields->state), us_of(at), fields->detail, r.position.value,
+                place.name.epoch, static_cast<int>(place.name.cls), r.offset.value)
+          .run());
+  auto& find = statements_->find_command.with(command, place.gw);
+  const auto device = TRY(find.step()) ? std::string(find.text(0)) : std::string();
+  std::string item;
+  append_fate_news(item, place.name.gateway, command, device, act::name(fields->state), at);
+  add_news("command", device, std::move(item));
+  return true;
+}
+
+Result<> SqliteStore::set_aside(const Place& place, const sync::Entry& entry, std::string_view why) {
+  aside_.add();
+  return statements_->put_aside
+      .with(place.gw, place.name.epoch, static_cast<int>(place.name.cls), entry.record.offset.value, why,
+            record::is_utf8(entry.record.topic) ? entry.record.topic : std::string_view{}, entry.stored, now_us())
+      .run();
+}
+
+Result<> SqliteStore::put_aside(const sync::StreamName& name, const sync::Entry& entry) {
+  return set_aside({TRY(gateway_row(name.gateway)), name}, entry, entry.wrong);
+}
+
+Result<> SqliteStore::put_devices() {
+  const auto none = nullptr;
+  for (auto& [key, t] : touched_) {
+    auto& put = statements_->put_device;
+    const auto& [gw, device] = key;
+    if (t.has_reading) {
+      put.with(device, gw, us_of(t.first), us_of(t.last), t.readings, ms_of(t.timestamp), us_of(t.received_at), t.epoch,
+               static_cast<int>(t.cls), t.offset, as_bytes(t.payload), none);
+      std::string item;
+      if (listening)
+        append_reading(item, gateway_names_[gw],
+                       {device, t.timestamp, t.received_at, t.cls, t.offset, as_bytes(t.payload)});
+      add_news("reading", device, std::move(item));
+    } else {
+      put.with(device, gw, us_of(t.first), us_of(t.last), 0, none, none, none, none, none, none, none);
+    }
+    TRY(put.run());
+    if (t.status.empty()) continue;
+    put.with(device, gw, us_of(t.first), us_of(t.last), 0, none, none, none, none, none, none, as_bytes(t.status));
+    TRY(put.run());
+  }
+  touched_.clear();
+  return {};
+}
+
+void SqliteStore::add_news(std::string event, std::string_view device, std::string item) {
+  if (tell_ && listening && news_.size() < event_news_max)
+    news_.push_back({std::move(event), std::string(device), std::move(item)});
+}
+
+Result<bool> SqliteStore::shelve() {
+  auto& crowded = statements_->crowded.with(static_cast<std::int64_t>(loose_blocks_max));
+  if (!TRY(crowded.step())) return false;
+  const auto gw = crowded.integer(0);
+  const auto epoch = crowded.count(1);
+  crowded.with(0);
+  struct Held {
+    std::string device;
+    std::string payload;
+    ReadingView view;
+  };
+  std::vector<Held> all;
+  std::int64_t last = 0;
+  auto& loose = statements_->oldest_loose.with(gw, epoch);
+  while (all.size() < shelve_readings_max && TRY(loose.step())) {
+    last = loose.integer(0);
+    const LooseBlock block{static_cast<record::Class>(loose.integer(1) & 3), loose.count(2), loose.count(3),
+                           loose.count(4), loose.count(5)};
+    TRY(read_loose(block, loose.blob(7), [&all](const ReadingView& r) {
+      all.push_back({std::string(r.device), std::string(as_text(r.payload)), r});
+    }));
+  }
+  loose.with(0, 0);
+  std::ranges::sort(
+      all, {}, [](const Held& h) { return std::tuple(std::string_view(h.device), h.view.timestamp, h.view.offset); });
+  for (auto& held : all) {  // only now: short texts move with what holds them
+    held.view.device = held.device;
+    held.view.payload = as_bytes(held.payload);
+  }
+  TRY(database_->run("BEGIN IMMEDIATE"));
+  const auto kept = [&]() -> Result<> {
+    ShelfWriter writer([&](const ShelfWriter::Block& block) {
+      return statements_->put_shelf
+          .with(gw, epoch, block.first_device, block.last_device, block.readings, ms_of(block.earliest),
+                ms_of(block.latest), block.bytes)
+          .run();
+    });
+    for (const auto& held : all) TRY(writer.add(held.view));
+    TRY(writer.finish());
+    TRY(statements_->drop_loose.with(gw, epoch, last).run());
+    return database_->run("COMMIT");
+  }();
+  if (!kept) {
+    (void)database_->run("ROLLBACK");
+    return std::unexpected(kept.error());
+  }
+  shelved_.add(all.size());
+  return true;
+}
+
+}  // namespace skerry::cloud

@@ -1,0 +1,33 @@
+// The schema of the cloud side.
+#include "cloud/settings.hpp"
+
+namespace skerry::cloud {
+
+namespace key = config::key;
+
+// clang-format off
+config::Schema schema() {
+  constexpr auto restart = config::Effect::restart;
+  return {
+      key::integer("port_offset", 0, "ports", 0, 50000, restart, "Added to every port, so that several run side by side."),
+      key::text("listen.host", "127.0.0.1", restart, "Address that HTTP and the link listen on."),
+      key::boolean("listen.insecure", false, restart, "Allow listen.host to be reachable from outside without TLS and accounts."),
+      key::choice("logging.level", "info", {"debug", "info", "warn", "error", "off"}, restart, "Least important event to tell."),
+      key::choice("logging.format", "text", {"text", "json"}, restart, "How events are written to standard error."),
+      key::integer("http.port", 8090, "port", 0, 65535, restart, "API of the fleet, health, metrics; 0: the system chooses."),
+      key::text("http.allowed_hosts", "", restart, "Names, besides this host's loopback names, that the API may be reached by (comma between)."),
+      key::integer("link.port", 8091, "port", 0, 65535, restart, "Where gateways connect; 0: the system chooses."),
+  };
+}
+// clang-format on
+
+config::Sections sections() {
+  return {
+      {"listen", "Where it listens."},
+      {"logging", "What it tells its operator, on standard error."},
+      {"http", "The API of the fleet."},
+      {"link", "Where gateways connect."},
+  };
+}
+
+}  // namespace skerry::cloud

@@ -1,0 +1,68 @@
+// SQL of the store.
+#include "cloud/statements.hpp"
+
+namespace skerry::cloud {
+
+Result<> SqliteStore::Statements::prepare(Database& database) {
+  const auto of = [&database](Statement& statement, std::string_view sql) -> Result<> {
+    statement = TRY(database.prepare(sql));
+    return {};
+  };
+  TRY(of(find_gateway, "SELECT gw, epoch, session, bases FROM gateways WHERE id = ?1"));
+  TRY(of(
+      put_gateway,
+      "INSERT INTO gateways (id, software, epoch, session, bases, first_seen, last_seen) VALUES (?1, ?2, ?3, ?4, ?5, "
+      "?6, ?6) ON CONFLICT (id) DO UPDATE SET software = ?2, epoch = ?3, session = ?4, bases = ?5, last_seen = ?6"));
+  TRY(of(find_fenced, "SELECT 1 FROM fenced WHERE gw = ?1 AND epoch = ?2"));
+  TRY(of(put_fenced, "INSERT OR IGNORE INTO fenced VALUES (?1, ?2, ?3)"));
+  TRY(of(
+      find_stream,
+      "SELECT base, applied, records, own, aside, gap_budget, gap_age, gap_damage, gap_ttl FROM streams WHERE gw = ?1 "
+      "AND epoch = ?2 AND class = ?3"));
+  TRY(of(put_stream, "INSERT OR REPLACE INTO streams VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"));
+  TRY(of(put_gap, "INSERT INTO gaps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
+  TRY(of(put_aside, "INSERT INTO aside VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
+  TRY(of(put_refusal,
+         "INSERT INTO refusals VALUES (?1, ?2, ?3, ?4, 1, ?5) ON CONFLICT DO UPDATE SET epoch = ?3, why = ?4, times = "
+         "times + 1, at = ?5"));
+  TRY(of(put_device,
+         "INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO UPDATE SET "
+         "last_seen = max(last_seen, ?4), first_seen = min(first_seen, ?3), readings = readings + ?5, "
+         "timestamp = CASE WHEN ?7 >= coalesce(received_at, ?7) THEN ?6 ELSE timestamp END, "
+         "epoch = CASE WHEN ?7 >= coalesce(received_at, ?7) THEN ?8 ELSE epoch END, "
+         "class = CASE WHEN ?7 >= coalesce(received_at, ?7) THEN ?9 ELSE class END, "
+         "offset = CASE WHEN ?7 >= coalesce(received_at, ?7) THEN ?10 ELSE offset END, "
+         "payload = CASE WHEN ?7 >= coalesce(received_at, ?7) THEN ?11 ELSE payload END, "
+         "received_at = CASE WHEN ?7 >= coalesce(received_at, ?7) THEN ?7 ELSE received_at END, "
+         "status = coalesce(?12, status)"));
+  TRY(of(put_loose,
+         "INSERT INTO loose (gw, epoch, class, lane, batch, offsets, first, past, readings, earliest, latest, block) "
+         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"));
+  TRY(of(
+      put_alert,
+      "INSERT INTO alerts (gw, id, device, type, received_at, epoch, class, offset, payload) VALUES (?1, ?2, ?3, ?4, "
+      "?5, ?6, ?7, ?8, ?9)"));
+  TRY(of(put_command,
+         "INSERT OR IGNORE INTO commands (gw, id, device, command, alert, received_at, payload, epoch, class, offset) "
+         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"));
+  TRY(of(find_command, "SELECT device FROM commands WHERE id = ?1 AND gw = ?2"));
+  TRY(of(put_fate, "INSERT INTO fates VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"));
+  TRY(of(put_analytics,
+         "INSERT INTO analytics (gw, device, received_at, payload, epoch, class, offset) VALUES (?1, ?2, ?3, ?4, ?5, "
+         "?6, ?7)"));
+  TRY(of(put_message, "INSERT INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
+  TRY(of(crowded,
+         "SELECT gw, epoch FROM loose GROUP BY gw, epoch HAVING count(*) > ?1 ORDER BY count(*) DESC LIMIT 1"));
+  TRY(of(
+      oldest_loose,
+      "SELECT seq, class, batch, offsets, first, past, readings, block FROM loose WHERE gw = ?1 AND epoch = ?2 ORDER "
+      "BY seq"));
+  TRY(of(
+      put_shelf,
+      "INSERT INTO shelf (gw, epoch, first_device, last_device, readings, earliest, latest, block) VALUES (?1, ?2, ?3, "
+      "?4, ?5, ?6, ?7, ?8)"));
+  TRY(of(drop_loose, "DELETE FROM loose WHERE gw = ?1 AND epoch = ?2 AND seq <= ?3"));
+  return {};
+}
+
+}  // namespace skerry::cloud

@@ -1,0 +1,111 @@
+// SqliteStore: what the cloud applied, in one SQLite file (WAL, synchronous FULL: a commit is on disk).
+//
+// The one writer of the file. begin() … commit() as sync::Store says; what was written is told to `tell` after the
+// commit that holds it. shelve() sorts readings when there is time.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "cloud/sqlite.hpp"
+#include "sync/store.hpp"
+
+namespace skerry::cloud {
+
+// What a committed transaction brought, for event streams.
+struct News {
+  std::string event;  // alert, command, reading
+  std::string device;
+  std::string item;  // JSON as the API gives it
+};
+
+class SqliteStore final : public sync::Store {
+ public:
+  using Tell = std::function<void(std::vector<News>)>;
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, Clock& clock, metrics::Registry& metrics);
+
+  ~SqliteStore() override;
+  SqliteStore(const SqliteStore&) = delete;
+  SqliteStore& operator=(const SqliteStore&) = delete;
+
+  void on_news(Tell tell) { tell_ = std::move(tell); }
+  std::atomic<bool> listening{false};  // somebody wants news: otherwise none are made
+
+  Result<> begin() override;
+  Result<> commit() override;
+  void rollback() override;
+  Result<std::optional<sync::Standing>> standing(std::string_view gateway) override;
+  Result<bool> is_fenced(std::string_view gateway, std::uint64_t epoch) override;
+  Result<> put_standing(std::string_view gateway, std::string_view software, const sync::Standing& standing) override;
+  Result<sync::Stream> stream(const sync::StreamName& name, std::uint64_t base) override;
+  Result<> put_stream(const sync::StreamName& name, const sync::Stream& stream) override;
+  Result<std::uint64_t> put_records(const sync::StreamName& name, const sync::Batch& batch, std::uint64_t from,
+                                    std::uint64_t to) override;
+  Result<> put_aside(const sync::StreamName& name, const sync::Entry& entry) override;
+  Result<> put_gap(const sync::StreamName& name, std::uint64_t from, std::uint64_t to, sync::Reason reason) override;
+  Result<> put_refusal(std::string_view gateway, std::uint64_t epoch, sync::Refusal refusal,
+                       std::string_view why) override;
+
+  // One gateway's oldest loose blocks become shelf blocks, in a transaction of its own. False: there was little to do.
+  Result<bool> shelve();
+
+ private:
+  struct Statements;
+  struct Touched {  // of a device, in this transaction
+    Wall first;
+    Wall last;
+    std::uint64_t readings = 0;
+    bool has_reading = false;
+    EventTime timestamp;
+    Wall received_at;
+    std::uint64_t epoch = 0;
+    record::Class cls = record::Class::medium;
+    std::uint64_t offset = 0;
+    std::string payload;
+    std::string status;
+  };
+  struct Place {
+    std::int64_t gw = 0;
+    const sync::StreamName& name;
+  };
+
+  SqliteStore(Clock& clock, metrics::Registry& metrics);
+  Result<std::int64_t> gateway_row(std::string_view gateway);  // 0: unknown
+  std::int64_t now_us();
+  Touched& touch(std::int64_t gw, std::string_view device, Wall at);
+  Result<bool> put_record(const Place& place, const sync::Entry& entry);  // false: set aside
+  Result<bool> put_alert(const Place& place, const sync::Entry& entry);
+  Result<bool> put_command(const Place& place, const sync::Entry& entry);
+  Result<bool> put_fate(const Place& place, const sync::Entry& entry);
+  Result<> put_message(const Place& place, const sync::Entry& entry);
+  Result<> set_aside(const Place& place, const sync::Entry& entry, std::string_view why);
+  void take_reading(const Place& place, const record::RecordView& record, std::string_view device, EventTime at);
+  Result<> put_devices();
+  void add_news(std::string event, std::string_view device, std::string item);
+
+  Clock& clock_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<Statements> statements_;
+  std::map<std::string, std::int64_t, std::less<>> gateway_rows_;
+  std::map<std::pair<std::int64_t, std::string>, Touched> touched_;
+  std::map<std::int64_t, std::string> gateway_names_;
+  std::vector<News> news_;
+  Tell tell_;
+  metrics::Counter& records_;
+  metrics::Counter& readings_;
+  metrics::Counter& aside_;
+  metrics::Counter& gap_records_;
+  metrics::Counter& commits_;
+  metrics::Counter& shelved_;
+  std::uint64_t records_pending_ = 0;
+  std::uint64_t readings_pending_ = 0;
+  metrics::Registry& metrics_;
+};
+
+}  // namespace skerry::cloud

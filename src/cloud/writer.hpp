@@ -1,0 +1,57 @@
+// Writer: the thread that applies what gateways send, many jobs a transaction, and sorts readings when there is time.
+//
+// submit() from any thread; outcomes come by `done` and `failed` on the writer's thread, in the order of the jobs.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "base/metrics.hpp"
+#include "cloud/store.hpp"
+#include "sync/ledger.hpp"
+
+namespace skerry::cloud {
+
+class Writer {
+ public:
+  using Id = std::uint64_t;  // of a connection
+  using Done = std::function<void(Id, sync::Outcome)>;
+  using Failed = std::function<void(Id, Error)>;
+
+  Writer(SqliteStore& store, metrics::Registry& metrics, Done done, Failed failed);
+  ~Writer();  // after what waits
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  void submit(Id id, sync::Job job);
+  bool failing() const { return failing_; }  // the last transaction was not kept
+
+ private:
+  struct Waiting {
+    Id id;
+    sync::Job job;
+  };
+  void run();
+  std::vector<Waiting> take();  // empty: the end
+  Result<> apply(std::span<const Waiting> jobs);
+
+  SqliteStore& store_;
+  sync::Ledger ledger_;
+  Done done_;
+  Failed failed_;
+  metrics::Histogram& seconds_;
+  metrics::Counter& failures_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Waiting> waiting_;
+  std::set<Id> ended_;  // connections whose job failed: what else they sent is not applied
+  std::atomic<bool> failing_{false};
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace skerry::cloud

@@ -1,0 +1,88 @@
+// The link between a gateway and its cloud: sync's frames as WebSocket messages, over a Loop.
+//
+// Uplink: the gateway's side. It connects, and again with growing pauses, half of them by chance; carries frames; keeps
+// what the Sender remembers on disk. Everything on its loop's thread but status(), which any may call.
+// Server: the cloud's side. It listens and gives each connection a Receiver; jobs go to `submit` and come back by
+// outcome() or failed(), in order. Everything on its loop's thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/chance.hpp"
+#include "base/files.hpp"
+#include "base/loop.hpp"
+#include "base/metrics.hpp"
+#include "link/limits.hpp"
+#include "log/log.hpp"
+#include "sync/receiver.hpp"
+#include "sync/sender.hpp"
+
+namespace skerry::link {
+
+inline constexpr std::string_view subprotocol = "skerry.sync.1";
+inline constexpr std::string_view path = "/link";
+
+struct Url {
+  bool tls = false;
+  Address address;
+};
+// ws://host:port or wss://host:port. ws is for loopback only: Code::denied.
+Result<Url> parse_url(std::string_view text);
+
+struct UplinkOptions {
+  Url url;
+  std::string gateway;
+  std::string software;
+  std::string state_path;  // what is remembered over restarts
+  record::ClassMask classes = record::all_classes;
+  sync::PerClass<std::chrono::milliseconds> linger{};
+  std::chrono::milliseconds network_timeout = sync::network_timeout;
+};
+
+struct UplinkStatus {
+  std::string url;
+  sync::Phase phase = sync::Phase::down;
+  bool up = false;  // a canary came back
+  std::uint64_t epoch = 0;
+  std::uint64_t backlog = 0;  // records that are committed here and not acknowledged there
+  sync::PerClass<std::uint64_t> acknowledged{};
+  std::optional<sync::Refuse> refused;
+  std::string trouble;  // why the last connection ended
+};
+
+class Uplink {
+ public:
+  struct Deps {
+    Loop& loop;
+    log::Log& log;
+    Files& files;
+    Chance& chance;
+    metrics::Registry& metrics;
+  };
+  static Result<std::unique_ptr<Uplink>> open(const Deps& deps, const UplinkOptions& options);
+  virtual ~Uplink() = default;
+
+  virtual void start() = 0;  // on the loop's thread, or before it runs
+  virtual void stop() = 0;   // on the loop's thread: closes the connection and saves
+  virtual UplinkStatus status() const = 0;
+};
+
+class Server {
+ public:
+  using Id = std::uint64_t;  // of a connection
+  using Submit = std::function<void(Id, sync::Job)>;
+
+  static std::unique_ptr<Server> make(Loop& loop, Chance& chance, metrics::Registry& metrics, Submit submit);
+  virtual ~Server() = default;
+
+  virtual Result<std::uint16_t> listen(const Address& address) = 0;
+  virtual void outcome(Id id, const sync::Outcome& outcome) = 0;
+  virtual void failed(Id id, const Error& error) = 0;
+  virtual std::size_t connections() const = 0;
+  virtual std::vector<std::string> gateways() const = 0;  // that are connected and ready
+};
+
+}  // namespace skerry::link

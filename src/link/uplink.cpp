@@ -1,0 +1,291 @@
+// The gateway's side of the link: connecting, carrying frames, remembering.
+#include <atomic>
+#include <mutex>
+
+#include "base/logger.hpp"
+#include "http/websocket.hpp"
+#include "link/link.hpp"
+#include "sync/log_source.hpp"
+
+namespace skerry::link {
+namespace {
+
+class UplinkImpl final : public Uplink, public ConnectionHandler {
+ public:
+  UplinkImpl(const Deps& deps, UplinkOptions options, sync::State state)
+      : deps_(deps),
+        options_(std::move(options)),
+        state_(std::move(state)),
+        source_(deps.log),
+        sender_(source_, sender_options(), state_.memory),
+        up_(deps.metrics.gauge("skerry_link_up", "1 when a canary came back from the cloud, whatever TCP says.")),
+        canary_seconds_(deps.metrics.gauge("skerry_link_canary_seconds", "Round trip of the last canary.")),
+        connects_(deps.metrics.counter("skerry_link_connects_total", "Connections to the cloud that were tried.")),
+        backlog_(
+            deps.metrics.gauge("skerry_sync_backlog_records", "Committed here and not acknowledged by the cloud.")),
+        records_(deps.metrics.counter("skerry_sync_records_sent_total", "Records sent, repetitions included.")),
+        gaps_(deps.metrics.counter("skerry_sync_gap_records_total", "Records that were declared gone.")),
+        bytes_(deps.metrics.counter("skerry_sync_sent_bytes_total", "Bytes of sync's frames sent.")),
+        malformed_(deps.metrics.counter("skerry_sync_malformed_total", "Frames of the cloud that were none.")) {}
+  ~UplinkImpl() override { *alive_ = false; }
+  UplinkImpl(const UplinkImpl&) = delete;
+  UplinkImpl& operator=(const UplinkImpl&) = delete;
+
+  void start() override {
+    on_commit_ = deps_.log.on_commit([this, alive = alive_] { news(); });
+    connect();
+    turn();
+  }
+  void stop() override {
+    stopped_ = true;
+    on_commit_.reset();
+    turn_.reset();
+    retry_.reset();
+    drop("the gateway ends");
+    save();
+  }
+  UplinkStatus status() const override {
+    const std::scoped_lock lock(mutex_);
+    return status_;
+  }
+
+  void on_bytes(Bytes bytes) override;
+  void on_closed(const Error& why) override {
+    drop(why.text());
+    retry_later();
+  }
+  void on_drained() override { pump(); }
+
+ private:
+  sync::SenderOptions sender_options() const {
+    return {.gateway = options_.gateway,
+            .software = options_.software,
+            .epoch = state_.epoch,
+            .classes = options_.classes,
+            .bases = state_.bases,
+            .salt = deps_.chance.next(),
+            .linger = options_.linger,
+            .network_timeout = options_.network_timeout};
+  }
+  Mono now() { return deps_.loop.clock().mono(); }
+  void news();  // any thread
+  void connect();
+  void connected(Result<std::unique_ptr<Connection>> connection);
+  void drop(std::string why);
+  void retry_later();
+  void pump();
+  void give(sync::Out& out);
+  void turn();
+  void save();
+  void tell();
+
+  Deps deps_;
+  UplinkOptions options_;
+  sync::State state_;
+  sync::LogSource source_;
+  sync::Sender sender_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::shared_ptr<void> on_commit_;
+  std::atomic<bool> posted_{false};
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Connection> going_;
+  std::unique_ptr<http::WebSocket> socket_;
+  std::unique_ptr<Timer> turn_;
+  std::unique_ptr<Timer> retry_;
+  std::chrono::milliseconds pause_ = retry_min;
+  Mono save_at_{};
+  std::uint64_t saved_count_ = 0;
+  bool connecting_ = false;
+  bool stopped_ = false;
+  bool told_up_ = false;
+
+  mutable std::mutex mutex_;
+  UplinkStatus status_;
+  std::string trouble_;
+  sync::SentCounts counted_;
+  metrics::Gauge& up_;
+  metrics::Gauge& canary_seconds_;
+  metrics::Counter& connects_;
+  metrics::Gauge& backlog_;
+  metrics::Counter& records_;
+  metrics::Counter& gaps_;
+  metrics::Counter& bytes_;
+  metrics::Counter& malformed_;
+};
+
+void UplinkImpl::news() {
+  if (posted_.exchange(true)) return;
+  deps_.loop.post([this, alive = alive_] {
+    if (!*alive) return;
+    posted_ = false;
+    pump();
+  });
+}
+
+void UplinkImpl::connect() {
+  if (stopped_ || connection_ || connecting_) return;
+  connecting_ = true;
+  connects_.add();
+  deps_.loop.connect(options_.url.address, [this, alive = alive_](auto connection) {
+    if (*alive) connected(std::move(connection));
+  });
+}
+
+void UplinkImpl::connected(Result<std::unique_ptr<Connection>> connection) {
+  connecting_ = false;
+  if (stopped_) return;
+  if (!connection) {
+    trouble_ = connection.error().text();
+    return retry_later();
+  }
+  connection_ = std::move(*connection);
+  socket_ = std::make_unique<http::WebSocket>(http::WebSocket::Options{.role = http::WebSocket::Role::client,
+                                                                       .path = std::string(path),
+                                                                       .protocol = std::string(subprotocol),
+                                                                       .host = options_.url.address.text(),
+                                                                       .message_bytes_max = message_bytes_down},
+                                              deps_.chance);
+  deps_.loop.start(*connection_, *this);
+  Buffer out;
+  socket_->start(out);
+  connection_->send(out);
+}
+
+void UplinkImpl::on_bytes(Bytes bytes) {
+  std::vector<http::WebSocket::Event> events;
+  Buffer out;
+  socket_->on_bytes(bytes, events, out);
+  if (!out.empty()) connection_->send(out);
+  using Kind = http::WebSocket::Event::Kind;
+  for (const auto& event : events) {
+    sync::Out said;
+    if (event.kind == Kind::opened) sender_.on_open(now(), said);
+    if (event.kind == Kind::message) sender_.on_frame(event.message, now(), said);
+    if (event.kind == Kind::ended) {
+      said.close = true;
+      said.why = event.why;
+    }
+    give(said);
+    if (!connection_) return;
+  }
+  pump();
+}
+
+void UplinkImpl::pump() {
+  if (!connection_ || !socket_ || !socket_->open()) return;
+  sync::Out out;
+  sender_.pump(connection_->unsent(), now(), out);
+  give(out);
+}
+
+// What a gap's fingerprint is must be on disk before the cloud has it: nobody could compute it again.
+void UplinkImpl::give(sync::Out& out) {
+  if (out.save) save();
+  Buffer bytes;
+  for (const auto& frame : out.frames) socket_->send(frame, false, bytes);
+  if (!bytes.empty()) connection_->send(bytes);
+  if (!out.close) return;
+  drop(out.why);
+  retry_later();
+}
+
+void UplinkImpl::drop(std::string why) {
+  if (!connection_) return;
+  if (told_up_ || sender_.refused()) logger::warn("link", "the link to the cloud is down", {{"why", why}});
+  told_up_ = false;
+  trouble_ = std::move(why);
+  sender_.on_closed();
+  if (socket_ && socket_->open()) {
+    Buffer bytes;
+    socket_->close(1000, "", bytes);
+    connection_->send(bytes);
+  }
+  connection_->close();
+  going_ = std::move(connection_);
+  deps_.loop.post([this, alive = alive_] {
+    if (*alive) going_.reset();
+  });
+  socket_.reset();
+  tell();
+}
+
+void UplinkImpl::retry_later() {
+  if (stopped_) return;
+  auto pause =
+      pause_ / 2 + std::chrono::milliseconds{deps_.chance.below(static_cast<std::uint64_t>(pause_.count()) / 2 + 1)};
+  pause_ = std::min(pause_ * 2, retry_max);
+  if (const auto& refused = sender_.refused()) {
+    pause = std::max(pause, std::chrono::milliseconds{std::min<std::uint64_t>(refused->retry_s, 600) * 1'000});
+    if (sync::is_final(refused->reason)) pause = refused_retry;
+  }
+  retry_ = deps_.loop.after(pause, [this] { connect(); });
+}
+
+void UplinkImpl::turn() {
+  pump();
+  if (sender_.phase() == sync::Phase::sending && sender_.link_up()) {
+    pause_ = retry_min;
+    if (!told_up_) {
+      told_up_ = true;
+      trouble_.clear();
+      logger::info("link", "the link to the cloud is up",
+                   {{"url", options_.url.address.text()}, {"backlog", sender_.backlog()}});
+    }
+  }
+  if (now() >= save_at_) save();
+  tell();
+  turn_ = deps_.loop.after(turn_every, [this] { turn(); });
+}
+
+void UplinkImpl::save() {
+  save_at_ = now() + save_every;
+  std::uint64_t count = sender_.counts().records + sender_.counts().gaps;
+  for (std::size_t c = 0; c < record::class_count; ++c) count += sender_.acked(static_cast<record::Class>(c)).count();
+  if (count == saved_count_) return;
+  state_.memory = sender_.memory();
+  if (const auto saved = sync::save_state(deps_.files, options_.state_path, state_); !saved) {
+    logger::error("link", "what the cloud acknowledged could not be saved", {{"why", saved.error().text()}});
+    return;
+  }
+  saved_count_ = count;
+}
+
+void UplinkImpl::tell() {
+  const auto& counts = sender_.counts();
+  records_.add(counts.records - counted_.records);
+  gaps_.add(counts.gaps - counted_.gaps);
+  bytes_.add(counts.bytes - counted_.bytes);
+  malformed_.add(counts.malformed - counted_.malformed);
+  if (counts.refusals > counted_.refusals && sender_.refused()) {
+    deps_.metrics
+        .counter("skerry_sync_refusals_total", "Times that the cloud refused this gateway.",
+                 {{"reason", std::string(sync::name(sender_.refused()->reason))}})
+        .add(counts.refusals - counted_.refusals);
+  }
+  counted_ = counts;
+  UplinkStatus status{.url = (options_.url.tls ? "wss://" : "ws://") + options_.url.address.text(),
+                      .phase = sender_.phase(),
+                      .up = sender_.link_up(),
+                      .epoch = state_.epoch,
+                      .backlog = sender_.backlog(),
+                      .refused = sender_.refused(),
+                      .trouble = trouble_};
+  for (std::size_t c = 0; c < record::class_count; ++c)
+    status.acknowledged[c] = sender_.acked(static_cast<record::Class>(c)).prefix_end();
+  up_.set(status.up ? 1 : 0);
+  backlog_.set(static_cast<double>(status.backlog));
+  if (const auto rtt = sender_.canary_rtt()) canary_seconds_.set(std::chrono::duration<double>(*rtt).count());
+  const std::scoped_lock lock(mutex_);
+  status_ = std::move(status);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Uplink>> Uplink::open(const Deps& deps, const UplinkOptions& options) {
+  if (options.url.tls)
+    return fail(Code::unsupported, "TLS on the link is not built yet; ws:// works on this machine", "cloud.url");
+  auto state = TRY(sync::load_state(deps.files, options.state_path, deps.log.epoch()));
+  return std::make_unique<UplinkImpl>(deps, options, std::move(state));
+}
+
+}  // namespace skerry::link
