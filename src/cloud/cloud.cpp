@@ -40,6 +40,14 @@ Result<std::string> listen_host(const config::Config& config) {
               "listen.host=" + host);
 }
 
+// A busy port says who holds it; this says what to set.
+Result<std::uint16_t> listen(auto& server, const Address& address, const std::string& key) {
+  auto heard = server.listen(address);
+  if (!heard && heard.error().code == Code::busy)
+    heard.error().what += "; set " + key + " or port_offset to another (0 lets the system choose)";
+  return heard;
+}
+
 std::vector<std::string> split(std::string_view text) {
   std::vector<std::string> all;
   while (!text.empty()) {
@@ -120,8 +128,10 @@ Result<> CloudImpl::begin(const config::Config& config, const std::string& data_
                               "Found by the last check that every applied offset is in one place.");
   checked_at_ = &metrics_.gauge("skerry_cloud_verify_timestamp_seconds", "When that was.");
   routes();
-  ports_["http"] = TRY(http_->listen({host, TRY(port(config, "http.port"))}));
-  ports_["link"] = TRY(link_->listen({host, TRY(port(config, "link.port"))}));
+  const auto http_port = TRY(port(config, "http.port"));
+  const auto link_port = TRY(port(config, "link.port"));
+  ports_["http"] = TRY(listen(*http_, {host, http_port}, "http.port"));
+  ports_["link"] = TRY(listen(*link_, {host, link_port}, "link.port"));
   link_thread_ = std::thread([this] { link_loop_->run(); });
   ::pthread_setname_np(link_thread_.native_handle(), "link");
   http_thread_ = std::thread([this] { http_loop_->run(); });
