@@ -80,11 +80,20 @@ Result<> Node::open_readers() {
   const auto state = join_path(data_dir_, "state");
   auto pipelines = TRY(find_pipelines(seams_.files, config_, data_dir_));
   const auto not_after = std::chrono::floor<std::chrono::milliseconds>(config_.duration("commands.not_after"));
-  engine_ =
-      TRY(stream::Engine::open({*log_, seams_.files, seams_.clock, metrics_, classes_, {.command_ttl = not_after}},
-                               state, std::move(pipelines)));
+  engine_ = TRY(
+      stream::Engine::open({*log_,
+                            seams_.files,
+                            seams_.clock,
+                            metrics_,
+                            classes_,
+                            {.keys_max = static_cast<std::size_t>(config_.integer("pipelines.keys_max")),
+                             .window_rows_max = static_cast<std::size_t>(config_.integer("pipelines.window_rows_max")),
+                             .command_ttl = not_after}},
+                           state, std::move(pipelines)));
   act::Options act_options;
   act_options.ttl_default = not_after;
+  act_options.alerts_kept = static_cast<std::size_t>(config_.integer("alerts.kept"));
+  act_options.commands_kept = static_cast<std::size_t>(config_.integer("commands.kept"));
   act_options.checkpoint_path = join_path(state, "act.checkpoint");
   act_options.classes = act::classes_of(classes_);
   tracker_ = TRY(act::Tracker::open(*log_, seams_.files, act_options, metrics_));

@@ -69,6 +69,15 @@ mqtt::Options mqtt_options(const config::Config& config) {
   options.connections_max = static_cast<std::size_t>(config.integer("mqtt.connections_max"));
   options.session_expiry_s_max =
       static_cast<std::uint32_t>(config.duration("mqtt.session_expiry_max").count() / 1'000'000);
+  options.sessions_max = static_cast<std::size_t>(config.integer("mqtt.sessions_max"));
+  options.subscriptions_per_session_max =
+      static_cast<std::size_t>(config.integer("mqtt.subscriptions_per_session_max"));
+  options.retained_max = static_cast<std::size_t>(config.integer("mqtt.retained_max"));
+  options.inflight_max = static_cast<std::uint16_t>(config.integer("mqtt.inflight_max"));
+  options.topic_alias_max = static_cast<std::uint16_t>(config.integer("mqtt.topic_alias_max"));
+  options.unsent_bytes_max = config.bytes("mqtt.unsent_bytes_max");
+  options.keep_alive_s_max = static_cast<std::uint16_t>(config.duration("mqtt.keep_alive_max").count() / 1'000'000);
+  options.connect_within = std::chrono::ceil<std::chrono::seconds>(config.duration("mqtt.connect_within"));
   options.command_expiry = std::chrono::ceil<std::chrono::seconds>(config.duration("commands.not_after"));
   return options;
 }
@@ -77,6 +86,10 @@ api::Options api_options(const config::Config& config) {
   api::Options options;
   options.act.ttl_default = std::chrono::floor<std::chrono::milliseconds>(config.duration("commands.not_after"));
   options.http.body_bytes_max = config.bytes("http.body_bytes_max");
+  options.http.connections_max = static_cast<std::size_t>(config.integer("http.connections_max"));
+  options.http.stream_bytes_max = config.bytes("http.stream_bytes_max");
+  options.http.idle_max = std::chrono::ceil<std::chrono::seconds>(config.duration("http.idle_max"));
+  options.http.request_max = std::chrono::ceil<std::chrono::seconds>(config.duration("http.request_max"));
   for (const auto& host : split(config.text("http.allowed_hosts"))) options.http.hosts.push_back(host);
   options.query_threads = static_cast<int>(config.integer("http.query_threads"));
   return options;

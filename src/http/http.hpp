@@ -136,7 +136,8 @@ class Server {
   // More than once is fine. The port that was given, or chosen.
   virtual Result<std::uint16_t> listen(const Address& address) = 0;
   virtual std::size_t connections() const = 0;
-  // Takes of the options what may change while clients are connected: body_bytes_max and hosts.
+  // Takes of the options what may change while clients are connected: body_bytes_max, hosts and
+  // connections_max.
   virtual void reconfigure(const Options& options) = 0;
 };
 

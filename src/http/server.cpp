@@ -128,6 +128,7 @@ class ServerImpl final : public Server, public PeerOwner {
   void reconfigure(const Options& options) override {
     options_.body_bytes_max = options.body_bytes_max;
     options_.hosts = options.hosts;
+    options_.connections_max = options.connections_max;
   }
 
  private:

@@ -62,7 +62,8 @@ class Broker {
   virtual std::vector<ClientInfo> clients() const = 0;
   // Where the retained message of a topic stands in the log.
   virtual std::optional<record::Position> retained(std::string_view topic) const = 0;
-  // Takes of the options what may change while clients are connected: connections_max and session_expiry_s_max.
+  // Takes of the options what may change while clients are connected, since it is looked at when somebody connects,
+  // subscribes or retains: limits of connections, sessions, subscriptions, retained topics, expiry and keep-alive.
   virtual void reconfigure(const Options& options) = 0;
 };
 

@@ -112,6 +112,10 @@ class BrokerImpl final : public Broker {
   void reconfigure(const Options& options) override {
     options_.connections_max = options.connections_max;
     options_.session_expiry_s_max = options.session_expiry_s_max;
+    options_.sessions_max = options.sessions_max;
+    options_.subscriptions_per_session_max = options.subscriptions_per_session_max;
+    options_.retained_max = options.retained_max;
+    options_.keep_alive_s_max = options.keep_alive_s_max;
   }
 
   // Of a Peer (broker.cpp).
