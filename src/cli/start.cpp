@@ -54,14 +54,14 @@ Result<config::Config> load_cloud_config(const StartOptions& options) {
                               options.sets);
 }
 
-// Of `skerry up`: a cloud side in the same process, on ports that go with the gateway's, and where it is for the
-// gateway.
+// Of `skerry up`: a cloud side in the same process, on its own ports where the gateway is on its own, else on any.
 Result<std::unique_ptr<cloud::Cloud>> start_cloud_beside(UpOptions& options) {
   const auto edge_config = TRY(load_config(options));
   if (!edge_config.text("cloud.url").empty()) return nullptr;
   StartOptions own{.data_dir = join_path(options.data_dir, "cloud")};
   own.sets.push_back("port_offset=" + std::to_string(edge_config.integer("port_offset")));
-  if (edge_config.integer("http.port") == 0) own.sets.insert(own.sets.end(), {"http.port=0", "link.port=0"});
+  if (edge_config.origin("http.port") != config::Config::Origin::fallback)
+    own.sets.insert(own.sets.end(), {"http.port=0", "link.port=0"});
   const auto config = TRY(config::Config::load(system_files(), cloud::schema(), "", {}, own.sets));
   auto started = TRY(cloud::Cloud::start(config, own.data_dir));
   options.sets.push_back("cloud.url=ws://127.0.0.1:" + std::to_string(started->ports().at("link")));

@@ -258,7 +258,7 @@ class UpTest(unittest.TestCase):
 
         class Up(Skerry):
             def begin(self):
-                command = [BIN, "up", "--demo", "none", "--data", self.data, "--set", "mqtt.port=0", "--set", "http.port=0"]
+                command = [BIN, "up", "--demo", "none", "--data", self.data, "--set", "mqtt.port=0", "--set", "http.port=0", "--set", "coap.port=0"]
                 self.program = Program(self.test, command, os.path.join(self.folder, "log"))
 
         up = Up(self)
