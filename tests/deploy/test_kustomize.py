@@ -268,7 +268,7 @@ class Settings(Deploy):
         return one("base", "ConfigMap", "iot-gateway-settings")["data"]["skerry.yaml"]
 
     def test_every_key_is_declared_with_that_type(self):
-        declared = dict(re.findall(r'\{"([a-z_.]+)",\s*Type::(\w+),', read("src/edge/settings.cpp"), re.M))
+        declared = declared_keys()
         self.assertGreater(len(declared), 10)
         checks = {"text": str, "integer": int, "number": (int, float), "boolean": bool, "choice": str, "map": dict, "bytes": (str, int), "duration": str}
         for key, value in flatten(yaml.safe_load(self.text())):
@@ -282,11 +282,15 @@ class Settings(Deploy):
         self.assertTrue(any(o["kind"] == "NetworkPolicy" for o in build("base")))
 
     def test_environment_names_are_keys_too(self):
-        declared = re.findall(r'\{"([a-z_.]+)",\s*Type::', read("src/edge/settings.cpp"), re.M)
-        variables = {"SKERRY_" + k.replace(".", "__").upper() for k in declared}
+        variables = {"SKERRY_" + k.replace(".", "__").upper() for k in declared_keys()}
         for e in at(one("base", "Deployment"), f"{GATEWAY}.env"):
             if e["name"].startswith("SKERRY_"):
                 self.assertIn(e["name"], variables)
+
+
+def declared_keys():
+    """{key: type} of the schema: a line a key, key::TYPE("NAME", …"""
+    return {name: kind for kind, name in re.findall(r'key::(\w+)\("([a-z_.]+)"', read("src/edge/settings.cpp"))}
 
 
 def flatten(node, prefix=""):
