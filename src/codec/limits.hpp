@@ -23,4 +23,8 @@ inline constexpr std::size_t name_bytes_max = 1024;
 inline constexpr std::size_t frame_sensors_max = 1024;
 inline constexpr std::size_t kinds_max = 1024;  // sensor names with a model of their own; further ones share these
 
+// Of payloads in columns.
+inline constexpr std::size_t template_bytes_max = 16 * KiB;  // longer payloads have no shape
+inline constexpr std::size_t shapes_kept_max = 4096;         // more are forgotten with the next block
+
 }  // namespace skerry::codec

@@ -21,11 +21,6 @@ Result<Buffer> read_exactly(File& file, std::uint64_t at, std::uint64_t bytes, c
   return buffer;
 }
 
-// What an unpacked chunk's records point into.
-struct Owned {
-  Buffer raw;
-};
-
 }  // namespace
 
 Result<std::shared_ptr<BlockFile>> BlockFile::open(Files& files, std::string_view path, std::uint64_t epoch) {
@@ -39,7 +34,8 @@ Result<std::shared_ptr<BlockFile>> BlockFile::open(Files& files, std::string_vie
       load_le<std::uint32_t>(head.data() + 4) != crc32c(Bytes(head).subspan(8))) {
     return damaged("the block file has no whole header", block->path_);
   }
-  if (load_le<std::uint16_t>(head.data() + 8) > format_version) {
+  block->version_ = load_le<std::uint16_t>(head.data() + 8);
+  if (block->version_ > block::format_version) {
     return fail(Code::unsupported, "a block file of a newer format: use the newer program", block->path_);
   }
   if (load_le<std::uint64_t>(head.data() + 16) != epoch)
@@ -118,35 +114,13 @@ Result<Chunk> BlockFile::read(std::size_t chunk) const {
   if (chunk >= chunks_.size()) return fail(Code::not_found, "no such chunk", path_);
   const auto& entry = chunks_[chunk];
   const auto packed = TRY(read_exactly(*file_, entry.at, entry.packed_bytes, path_));
-  auto owned = std::make_shared<Owned>();
+  auto owned = std::make_shared<ChunkBytes>();
   owned->raw = TRY(codec::unpack_block(packed, chunk_raw_bytes_max));
-  Reader reader(owned->raw);
-  const auto count = reader.varint();
-  Reader positions(reader.counted());
-  Reader offsets(reader.counted());
-  Reader times(reader.counted());
-  if (!reader.ok() || count != entry.count || count * 2 > reader.rest().size()) {
+  auto records = unpack_chunk(*owned, version_, chunk_raw_bytes_max);
+  if (!records) return fail(records.error().code, records.error().what, path_);
+  if (records->size() != entry.count || records->empty() || records->back().position != entry.last)
     return damaged("a chunk is not what the index says", path_);
-  }
-  std::vector<RecordView> records;
-  records.reserve(count);
-  Position position;
-  Offset offset;
-  Wall time{};
-  for (std::uint64_t i = 0; i < count; ++i) {
-    auto& view = records.emplace_back();
-    if (!record::decode_into(reader, view)) return damaged("a chunk holds bytes that are no record", path_);
-    position = position + positions.varint();
-    offset = {offset.value + offsets.varint()};
-    time += std::chrono::microseconds{unzigzag(times.varint())};
-    view.position = position;
-    view.offset = offset;
-    view.appended_at = time;
-  }
-  if (!positions.ok() || !offsets.ok() || !times.ok() || !reader.rest().empty() || position != entry.last) {
-    return damaged("a chunk is not what the index says", path_);
-  }
-  return Chunk(std::move(owned), std::move(records), entry.last + 1);
+  return Chunk(std::move(owned), std::move(*records), entry.last + 1);
 }
 
 Result<> BlockFile::verify(const std::function<void(std::string)>& wrong) const {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "log/block_chunk.hpp"
 #include "log/format.hpp"
 
 namespace skerry::log {
@@ -59,7 +60,7 @@ class BlockWriter {
   Class cls_;
   std::uint64_t at_;
   ChunkEntry open_;
-  Buffer positions_, offsets_, times_, records_;
+  ChunkColumns columns_;
   std::vector<ChunkEntry> chunks_;
   std::map<std::string, Device, std::less<>> devices_;
 };
@@ -82,6 +83,7 @@ class BlockFile {
 
   std::string path_;
   std::unique_ptr<File> file_;
+  std::uint16_t version_ = 0;
   Buffer index_;
   std::size_t devices_at_ = 0;  // in index_
   std::vector<ChunkEntry> chunks_;

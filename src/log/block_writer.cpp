@@ -3,7 +3,6 @@
 
 #include "base/crc32c.hpp"
 #include "codec/block.hpp"
-#include "codec/json.hpp"
 #include "log/block_file.hpp"
 #include "log/block_layout.hpp"
 
@@ -19,7 +18,7 @@ Result<std::unique_ptr<BlockWriter>> BlockWriter::create(Files& files, std::stri
 }
 
 Result<> BlockWriter::add(const RecordView& r) {
-  const auto event = codec::event_time(r.payload, r.appended_at);
+  const auto event = columns_.add(r);
   if (open_.count == 0) {
     open_ = {.at = at_,
              .first = r.position,
@@ -30,15 +29,7 @@ Result<> BlockWriter::add(const RecordView& r) {
              .last_append = {},
              .earliest = event,
              .latest = event};
-    append_varint(positions_, r.position.value);
-    append_varint(offsets_, r.offset.value);
-    append_varint(times_, zigzag(r.appended_at.time_since_epoch().count()));
-  } else {
-    append_varint(positions_, r.position - open_.last);
-    append_varint(offsets_, r.offset.value - open_.last_offset.value);
-    append_varint(times_, zigzag((r.appended_at - open_.last_append).count()));
   }
-  record::encode(records_, r);
   ++open_.count;
   open_.last = r.position;
   open_.last_offset = r.offset;
@@ -55,18 +46,13 @@ Result<> BlockWriter::add(const RecordView& r) {
     const auto chunk = static_cast<std::uint32_t>(chunks_.size());
     if (device.chunks.empty() || device.chunks.back() != chunk) device.chunks.push_back(chunk);
   }
-  return records_.size() >= chunk_raw_bytes ? flush() : Result<>{};
+  return columns_.bytes() >= chunk_raw_bytes ? flush() : Result<>{};
 }
 
 Result<> BlockWriter::flush() {
   if (open_.count == 0) return {};
   Buffer raw;
-  raw.reserve(records_.size() + positions_.size() + offsets_.size() + times_.size() + 64);
-  append_varint(raw, open_.count);
-  append_counted(raw, positions_);
-  append_counted(raw, offsets_);
-  append_counted(raw, times_);
-  append_bytes(raw, records_);
+  columns_.finish(raw);
   Buffer packed;
   TRY(codec::pack_block(packed, raw));
   TRY(file_->write(at_, packed));
@@ -75,7 +61,6 @@ Result<> BlockWriter::flush() {
   at_ += packed.size();
   chunks_.push_back(open_);
   open_ = {};
-  for (auto* column : {&positions_, &offsets_, &times_, &records_}) column->clear();
   return {};
 }
 
@@ -128,7 +113,7 @@ Result<BlockName> BlockWriter::finish(Position first, Position end) {
 
   Buffer head(block::header_bytes);
   store_le<std::uint32_t>(head.data(), block::header_magic);
-  store_le<std::uint16_t>(head.data() + 8, format_version);
+  store_le<std::uint16_t>(head.data() + 8, block::format_version);
   store_le<std::uint8_t>(head.data() + 10, static_cast<std::uint8_t>(cls_));
   store_le<std::uint32_t>(head.data() + 12, block::header_bytes);
   store_le<std::uint64_t>(head.data() + 16, epoch_);
