@@ -50,86 +50,83 @@ std::size_t pass(const std::vector<Sent>& sent, std::size_t size) {
 }
 
 // Text around the borders of what slots hold.
-const std::vector<std::string>& odd() {
-  using namespace std::string_literals;
-  static const std::vector<std::string> payloads{"",
-                                                 "{}",
-                                                 "null",
-                                                 "on",
-                                                 "21.5",
-                                                 "-0",
-                                                 "-0.0",
-                                                 "0",
-                                                 "007",
-                                                 "1e5",
-                                                 "+1",
-                                                 "1.",
-                                                 ".5",
-                                                 "1-2",
-                                                 "-",
-                                                 "--1",
-                                                 "1.2.3",
-                                                 "123456789012345678",
-                                                 "1234567890123456789",
-                                                 "0.000000000000000000000001",
-                                                 "0.0000000000000000000000001",
-                                                 "0.012345678901234567",
-                                                 "-99999999999999999.9",
-                                                 R"({"v":1.10})",
-                                                 R"({"v":1.1})",
-                                                 R"({"v":1})",
-                                                 R"({"v":-1.25e-3})",
-                                                 R"({"timestamp":"2026-01-31T23:59:59.123Z","v":1})",
-                                                 R"({"timestamp":"2026-01-31T23:59:60Z"})",
-                                                 R"({"timestamp":"2026-02-30T00:00:00Z"})",
-                                                 R"({"timestamp":"2026-01-31 23:59:59"})",
-                                                 R"({"timestamp":"2026-01-31T23:59:59.123456+00:00"})",
-                                                 R"({"timestamp":"2026-01-31T23:59:59.12Z"})",
-                                                 R"({"timestamp":"2026-01-31T23:59:59+02:00"})",
-                                                 R"({"timestamp":"0000-01-01T00:00:00Z"})",
-                                                 R"({"timestamp":"9999-12-31T23:59:59.999999Z"})",
-                                                 R"({"timestamp":"1969-12-31T23:59:59.999999Z"})",
-                                                 R"({"timestamp":1163438041250})",
-                                                 R"({"timestamp":1163438041})",
-                                                 R"({"timestamp":1163438041.251})",
-                                                 R"({"timestamp":99999999999})",
-                                                 R"({"timestamp":-5})",
-                                                 R"({"timestamp":253402300800000})",
-                                                 R"({"timestamp":null})",
-                                                 R"({"timestamp":1,"timestamp":2000})",
-                                                 R"({"a":{"timestamp":1000}})",
-                                                 R"({"note":"timestamp","v":1})",
-                                                 R"({"a":"x" ,"timestamp" : 1163438041})",
-                                                 R"({"timestamp":1163438041)",
-                                                 R"(["timestamp":1163438041])",
-                                                 R"({"a" :"b","timestamp":5})",
-                                                 R"({"time\u0073tamp":1163438041})",
-                                                 "{\"a\"\n:\"timestamp\",\"x\" :7}",
-                                                 "{\"x\"  :1,\"k\"  :\"v\"}",
-                                                 R"({"s":"a\"b\\c"})",
-                                                 "\"unfinished",
-                                                 "\"x\\",
-                                                 "\"\\\"",
-                                                 R"({"u":"é"})",
-                                                 "\x01\x02\x03\x04"s,
-                                                 "a\x01 1"s,
-                                                 "\"\x02\""s,
-                                                 "\0\0"s,
-                                                 "\xff\xfe 12"s,
-                                                 R"({"id":"d1","t":20})",
-                                                 "[1,2,3,-4.50]",
-                                                 "temp=21.5,hum=40",
-                                                 std::string(20'000, '1'),
-                                                 std::string(20'000, 'x')};
-  return payloads;
-}
+using namespace std::string_literals;
+const std::vector<std::string> odd_payloads{"",
+                                            "{}",
+                                            "null",
+                                            "on",
+                                            "21.5",
+                                            "-0",
+                                            "-0.0",
+                                            "0",
+                                            "007",
+                                            "1e5",
+                                            "+1",
+                                            "1.",
+                                            ".5",
+                                            "1-2",
+                                            "-",
+                                            "--1",
+                                            "1.2.3",
+                                            "123456789012345678",
+                                            "1234567890123456789",
+                                            "0.000000000000000000000001",
+                                            "0.0000000000000000000000001",
+                                            "0.012345678901234567",
+                                            "-99999999999999999.9",
+                                            R"({"v":1.10})",
+                                            R"({"v":1.1})",
+                                            R"({"v":1})",
+                                            R"({"v":-1.25e-3})",
+                                            R"({"timestamp":"2026-01-31T23:59:59.123Z","v":1})",
+                                            R"({"timestamp":"2026-01-31T23:59:60Z"})",
+                                            R"({"timestamp":"2026-02-30T00:00:00Z"})",
+                                            R"({"timestamp":"2026-01-31 23:59:59"})",
+                                            R"({"timestamp":"2026-01-31T23:59:59.123456+00:00"})",
+                                            R"({"timestamp":"2026-01-31T23:59:59.12Z"})",
+                                            R"({"timestamp":"2026-01-31T23:59:59+02:00"})",
+                                            R"({"timestamp":"0000-01-01T00:00:00Z"})",
+                                            R"({"timestamp":"9999-12-31T23:59:59.999999Z"})",
+                                            R"({"timestamp":"1969-12-31T23:59:59.999999Z"})",
+                                            R"({"timestamp":1163438041250})",
+                                            R"({"timestamp":1163438041})",
+                                            R"({"timestamp":1163438041.251})",
+                                            R"({"timestamp":99999999999})",
+                                            R"({"timestamp":-5})",
+                                            R"({"timestamp":253402300800000})",
+                                            R"({"timestamp":null})",
+                                            R"({"timestamp":1,"timestamp":2000})",
+                                            R"({"a":{"timestamp":1000}})",
+                                            R"({"note":"timestamp","v":1})",
+                                            R"({"a":"x" ,"timestamp" : 1163438041})",
+                                            R"({"timestamp":1163438041)",
+                                            R"(["timestamp":1163438041])",
+                                            R"({"a" :"b","timestamp":5})",
+                                            R"({"time\u0073tamp":1163438041})",
+                                            "{\"a\"\n:\"timestamp\",\"x\" :7}",
+                                            "{\"x\"  :1,\"k\"  :\"v\"}",
+                                            R"({"s":"a\"b\\c"})",
+                                            "\"unfinished",
+                                            "\"x\\",
+                                            "\"\\\"",
+                                            R"({"u":"é"})",
+                                            "\x01\x02\x03\x04"s,
+                                            "a\x01 1"s,
+                                            "\"\x02\""s,
+                                            "\0\0"s,
+                                            "\xff\xfe 12"s,
+                                            R"({"id":"d1","t":20})",
+                                            "[1,2,3,-4.50]",
+                                            "temp=21.5,hum=40",
+                                            std::string(20'000, '1'),
+                                            std::string(20'000, 'x')};
 
 TEST(Payloads, AnyBytesComeBack) {
   sim::SeededChance chance(1);
   std::vector<Sent> sent;
   for (int i = 0; i < 4000; ++i)
     sent.push_back({"sensors/d" + std::to_string(chance.below(4)) + "/data", chance.below(2) == 0 ? "" : "c1",
-                    odd()[chance.below(odd().size())]});
+                    odd_payloads[chance.below(odd_payloads.size())]});
   for (const std::size_t size : {1U, 5U, 400U, 4000U}) pass(sent, size);
 }
 
@@ -138,7 +135,7 @@ TEST(Payloads, NearlyTheSameShapeComesBack) {
   sim::SeededChance chance(2);
   std::vector<Sent> sent;
   for (int i = 0; i < 6000; ++i) {
-    auto payload = odd()[chance.below(odd().size() - 2)];
+    auto payload = odd_payloads[chance.below(odd_payloads.size() - 2)];
     for (auto changes = chance.below(3); changes > 0 && !payload.empty(); --changes) {
       auto& c = payload[chance.below(payload.size())];
       c = chance.below(2) == 0 ? static_cast<char>(chance.next()) : "0123456789-.eE\":,{} "[chance.below(20)];
@@ -167,7 +164,7 @@ TEST(Payloads, ReadingsTakeAFewBytes) {
 TEST(Payloads, DamageIsBounded) {
   sim::SeededChance chance(4);
   PayloadPacker packer;
-  for (const auto& payload : odd())
+  for (const auto& payload : odd_payloads)
     if (payload.size() < 100) packer.add({"sensors/d/data", "c", as_bytes(payload)}, appended);
   Buffer columns;
   packer.finish(columns);
