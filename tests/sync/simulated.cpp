@@ -555,7 +555,7 @@ std::optional<std::string> Scenario::play() {
     world_.after(ms(1 + chance().below(8)), again);
   };
   again();
-  const auto turns = 90 + chance().below(120);
+  const auto turns = 125 + chance().below(120);
   const auto end_of_faults = world_.mono() + ms(turns * 5);
   world_.run_until([&] { return wrong_ || world_.mono() > end_of_faults; });
   if (!wrong_) heal();
