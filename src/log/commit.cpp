@@ -34,6 +34,8 @@ Result<std::shared_ptr<Segment>> LogImpl::new_segment(const Mark& first, const C
   return start_segment(files_, journal_dir_, taken.path, std::move(taken.file), header, copied);
 }
 
+// Code::full: there was no room for a segment, or none even for bytes over old ones (a file system that copies on
+// write, a quota). Nothing was synced, so the same batch goes to the same place when it is tried again.
 Result<> LogImpl::write(MemoryBatch& batch, std::uint64_t& bytes) {
   if (active_->room() < Segment::bytes_of(batch)) {
     auto fresh = TRY(new_segment(batch.first, nullptr, Segment::bytes_of(batch)));
@@ -46,8 +48,7 @@ Result<> LogImpl::write(MemoryBatch& batch, std::uint64_t& bytes) {
     measure();
   }
   auto written = active_->write(batch);
-  // The file was prewritten, so even a full disk is no reason to fail here, and what it holds now is unknown.
-  if (!written) return fail(Code::io, written.error().what, written.error().where);
+  if (!written) return std::unexpected(written.error());
   bytes = *written;
   return {};
 }

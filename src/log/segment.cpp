@@ -40,7 +40,8 @@ Result<std::uint64_t> Segment::write(MemoryBatch& batch) {
     TRY(file_->write(to, {p.slab->bytes.get() + begin, p.end - begin}));
     to += p.end - begin;
   }
-  TRY(file_->sync());
+  // Whatever the reason: what a sync that failed has left on the disk is unknown.
+  if (const auto synced = file_->sync(); !synced) return fail(Code::io, synced.error().what, synced.error().where);
   write_at_ = to;
   const std::scoped_lock lock(mutex_);
   note(batch.first, at);
