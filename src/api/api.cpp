@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "api/demo.hpp"
 #include "api/embedded.hpp"
 #include "api/events.hpp"
 #include "api/limits.hpp"
@@ -44,6 +45,7 @@ class ApiImpl final : public Api {
                    [this](const Request& q, Responder r) { forget(q, std::move(r)); });
     server_->route("GET", "/api/v1/events",
                    [this](const Request& q, Responder r) { events_.subscribe(q, std::move(r)); });
+    if (deps_.demo.act) demo_routes(*server_, deps_.demo);
     server_->assets(page_assets(fallback_page_));
   }
   ApiImpl(const ApiImpl&) = delete;

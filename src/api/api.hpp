@@ -37,8 +37,14 @@ struct Pipeline {
 struct Info {
   std::string version;
   std::string gateway_id;
-  std::string demo;  // its name; empty: none
   Wall started_at{};
+};
+
+// A demo that this gateway runs under. Without `act` it has no routes (docs/demos.md).
+struct Demo {
+  std::string name;                                    // empty: none
+  std::function<std::string()> state;                  // JSON; empty: not known yet
+  std::function<Result<>(std::string_view what)> act;  // kill, fill, release; what it asks for happens after the answer
 };
 
 using Ports = std::map<std::string, std::uint16_t>;
@@ -67,6 +73,7 @@ struct Deps {
   Chance& chance;
   record::ClassRules classes;
   Info info;
+  Demo demo{};
   std::function<std::vector<Pipeline>()> pipelines;
   std::function<Ports()> ports;
   Configuration configuration{};                         // none: its paths answer 404

@@ -85,10 +85,10 @@ std::string Status::json() const {
   ObjectText object(text);
   object.text("version", deps_.info.version).text("gateway_id", deps_.info.gateway_id);
   object.time("started_at", deps_.info.started_at).time("now", deps_.loop.clock().wall());
-  if (deps_.info.demo.empty()) {
+  if (deps_.demo.name.empty()) {
     object.raw("demo", "null");
   } else {
-    object.text("demo", deps_.info.demo);
+    object.text("demo", deps_.demo.name);
   }
   object.raw("ports", ports).count("devices", counts.devices).count("messages_total", counts.messages);
   object.number("messages_per_second", per_second());

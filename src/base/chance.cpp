@@ -1,4 +1,4 @@
-// Randomness from the kernel.
+// Randomness from the kernel, and from a seed.
 #include "base/chance.hpp"
 
 #include <sys/random.h>
@@ -22,6 +22,14 @@ class SystemChance final : public Chance {
 Chance& system_chance() {
   static SystemChance chance;
   return chance;
+}
+
+std::uint64_t SeededChance::next() {
+  state_ += 0x9e3779b97f4a7c15ULL;
+  std::uint64_t z = state_;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return z ^ (z >> 31);
 }
 
 }  // namespace skerry

@@ -1,4 +1,4 @@
-// Chance: the seam for randomness. Programs hand in system_chance(); the simulation hands in one seed.
+// Chance: the seam for randomness. Programs hand in system_chance(); the simulation and the demos hand in a seed.
 #pragma once
 
 #include <cstdint>
@@ -18,5 +18,15 @@ class Chance {
 };
 
 Chance& system_chance();  // from the kernel; any thread
+
+// The same seed gives the same numbers (SplitMix64: Steele, Lea, Flood 2014).
+class SeededChance final : public Chance {
+ public:
+  explicit SeededChance(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t next() override;
+
+ private:
+  std::uint64_t state_;
+};
 
 }  // namespace skerry

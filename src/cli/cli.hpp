@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/config.hpp"
 #include "base/result.hpp"
 #include "cli/http_client.hpp"
+#include "edge/gateway.hpp"
 
 namespace skerry::cli {
 
@@ -22,13 +24,16 @@ struct StartOptions {
 };
 
 struct UpOptions : StartOptions {
-  std::string demo = "motes";  // motes, a CSV file, or none
-  double speed = 60;
+  std::string demo = "motes";  // a demo's name, a CSV file, or none
+  double speed = 0;            // 0: the demo's usual one
   bool original_clock = false;
   bool once = false;
+  std::uint64_t seed = 1;
 };
 
 int up(const UpOptions& options);
+// The gateway of a demo, which its supervisor starts; `control` is the number of an open socket.
+int demo_gateway(const StartOptions& options, const std::string& demo, int control);
 int edge(const StartOptions& options);
 int cloud(const StartOptions& options);
 
@@ -44,6 +49,14 @@ struct SyncOptions {
   std::string data_dir;
 };
 int sync_new_epoch(const SyncOptions& options);
+
+struct DemoDataOptions {
+  std::string demo;
+  std::uint64_t seed = 1;
+  double hours = 24;
+  double speed = 0;  // 0: the demo's usual one
+};
+int demo_data(const DemoDataOptions& options);
 int config_check(const StartOptions& options);
 int config_default();
 int config_show(const StartOptions& options);
@@ -114,5 +127,17 @@ int codec_decode(const CodecOptions& options);
 // Says it on standard error, as `skerry: where: what`; the exit code of a failure.
 int failed(const Error& error);
 Result<config::Config> load_config(const StartOptions& options);
+Result<std::unique_ptr<edge::Gateway>> start_gateway(const StartOptions& options, const api::Demo& demo = {},
+                                                     Files* files = nullptr);
+
+// What `up` prints when the gateway is ready.
+struct Welcome {
+  std::string gateway_id;
+  std::uint16_t mqtt = 0;
+  std::uint16_t http = 0;
+  std::uint16_t cloud_http = 0;  // 0: none beside it
+  std::string demo;              // empty: none
+};
+void print_welcome(const Welcome& welcome, const UpOptions& options);
 
 }  // namespace skerry::cli

@@ -2,8 +2,8 @@
 #include <cstdio>
 
 #include "cli/cli.hpp"
-#include "cli/demo_data.hpp"
 #include "cli/readings_csv.hpp"
+#include "demo/recording.hpp"
 
 namespace skerry::cli {
 namespace {
@@ -21,7 +21,7 @@ Result<std::string> read_input(const std::string& path) {
     bytes = TRY(read_file(system_files(), path));
   }
   if (bytes.size() > 1 && bytes[0] == std::byte{0x1f} && bytes[1] == std::byte{0x8b}) {
-    auto text = gunzip(bytes, text_bytes_max);
+    auto text = demo::gunzip(bytes, text_bytes_max);
     if (!text) return fail(text.error().code, text.error().what, path);
     return text;
   }

@@ -29,6 +29,10 @@ struct All {
   StartOptions cloud;
   VerifyOptions verify;
   SyncOptions sync;
+  StartOptions demo_gateway;
+  std::string demo_name;
+  int control = -1;
+  DemoDataOptions demo_data;
   StartOptions config;
   ReloadOptions reload;
   BackupOptions backup;
@@ -42,17 +46,21 @@ struct All {
 };
 
 void add_up(CLI::App& app, All& all) {
-  auto* command = app.add_subcommand("up", "a gateway with demo devices, in one process: look at the page it prints");
+  auto* command = app.add_subcommand("up", "a gateway with demo devices, kept alive: look at the page it prints");
   add_start(*command, all.up, "skerry-data");
-  command->add_option("--demo", all.up.demo, "motes, none, or a CSV file (device,time_ms,<fields>; .gz too) to replay")
+  command
+      ->add_option("--demo", all.up.demo,
+                   "plant, factory, crossing or farm (simulated), motes (recorded), a CSV file "
+                   "(device,time_ms,<fields>; .gz too) to replay, or none")
       ->capture_default_str();
-  command->add_option("--speed", all.up.speed, "how many times faster than recorded")
-      ->check(CLI::Range(0.001, 1e6))
+  command->add_option("--speed", all.up.speed, "how many times faster than real time; each demo has its usual one")
+      ->check(CLI::Range(0.001, 1e6));
+  command->add_option("--seed", all.up.seed, "of a simulated demo: the same seed gives the same readings and faults")
       ->capture_default_str();
   command->add_option("--clock", all.clock, "now: readings are stamped as if they happened now; original: as recorded")
       ->check(CLI::IsMember({"now", "original"}))
       ->capture_default_str();
-  command->add_flag("--once", all.up.once, "play the demo once instead of in a loop");
+  command->add_flag("--once", all.up.once, "play a recording once instead of in a loop");
   command->callback([&all] {
     all.up.original_clock = all.clock == "original";
     all.exit_code = up(all.up);
@@ -89,6 +97,28 @@ void add_cloud(CLI::App& app, All& all) {
       ->required()
       ->check(CLI::ExistingDirectory);
   epoch->callback([&all] { all.exit_code = sync_new_epoch(all.sync); });
+}
+
+// Not for people: `up` starts it, so that it can be killed without the devices.
+void add_demo_gateway(CLI::App& app, All& all) {
+  auto* command = app.add_subcommand("demo-gateway")->group("");
+  add_start(*command, all.demo_gateway, "skerry-data");
+  command->add_option("--demo", all.demo_name)->required();
+  command->add_option("--control", all.control)->required();
+  command->callback([&all] { all.exit_code = demo_gateway(all.demo_gateway, all.demo_name, all.control); });
+}
+
+void add_demo_data(CLI::App& app, All& all) {
+  auto* command = app.add_subcommand(
+      "demo-data", "what a simulated demo's devices say, with the faults put in, as NDJSON for `pipeline run --in`");
+  command->add_option("DEMO", all.demo_data.demo, "plant, factory, crossing or farm")->required();
+  command->add_option("--seed", all.demo_data.seed, "the same seed gives the same readings")->capture_default_str();
+  command->add_option("--hours", all.demo_data.hours, "of the site's own time")
+      ->check(CLI::Range(0.01, 1e5))
+      ->capture_default_str();
+  command->add_option("--speed", all.demo_data.speed, "stamps are this much closer; 1: the site's own time")
+      ->check(CLI::Range(0.001, 1e6));
+  command->callback([&all] { all.exit_code = demo_data(all.demo_data); });
 }
 
 void add_config(CLI::App& app, All& all) {
@@ -227,6 +257,8 @@ int run(int argc, char** argv) {
   add_up(app, all);
   add_edge(app, all);
   add_cloud(app, all);
+  add_demo_gateway(app, all);
+  add_demo_data(app, all);
   add_config(app, all);
   add_reload(app, all);
   add_backup(app, all);

@@ -6,7 +6,6 @@
 #include <csignal>
 
 namespace skerry::cli {
-namespace {
 
 sigset_t our_signals() {
   sigset_t set;
@@ -17,10 +16,9 @@ sigset_t our_signals() {
   return set;
 }
 
-}  // namespace
-
 void block_signals() {
-  const auto set = our_signals();
+  auto set = our_signals();
+  ::sigaddset(&set, SIGCHLD);  // for who waits for a process: no thread may take it away
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 }

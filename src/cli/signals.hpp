@@ -1,9 +1,12 @@
 // Signals: Ctrl-C and SIGTERM end the program cleanly, SIGHUP asks a service to read its settings again.
 #pragma once
 
+#include <csignal>
+
 namespace skerry::cli {
 
-void block_signals();   // before the first thread starts: threads inherit it
-int wait_for_signal();  // SIGINT, SIGTERM or SIGHUP
+sigset_t our_signals();  // SIGINT, SIGTERM, SIGHUP
+void block_signals();    // before the first thread starts: threads inherit it
+int wait_for_signal();   // one of them
 
 }  // namespace skerry::cli

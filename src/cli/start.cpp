@@ -5,37 +5,38 @@
 
 #include "base/logger.hpp"
 #include "cli/cli.hpp"
-#include "cli/demo.hpp"
+#include "cli/demo_supervisor.hpp"
 #include "cli/signals.hpp"
 #include "cli/supervisor.hpp"
 #include "cloud/cloud.hpp"
 #include "cloud/settings.hpp"
+#include "demo/demo.hpp"
 #include "edge/gateway.hpp"
 #include "edge/parts.hpp"
 
 namespace skerry::cli {
-namespace {
 
-Result<std::unique_ptr<edge::Gateway>> start(const StartOptions& options, const std::string& demo) {
+Result<std::unique_ptr<edge::Gateway>> start_gateway(const StartOptions& options, const api::Demo& demo, Files* files) {
   const auto config = TRY(load_config(options));
   edge::configure_logger(config);
   TRY(system_files().make_dirs(options.data_dir));
   return edge::Gateway::start({.config = config,
                                .data_dir = options.data_dir,
                                .demo = demo,
+                               .files = files,
                                .read_config = [options] { return load_config(options); },
                                .alive = [] { tell_supervisor("WATCHDOG=1"); }});
 }
 
-void print_welcome(edge::Node& node, const UpOptions& options, const cloud::Cloud* cloud) {
-  const auto mqtt = std::to_string(node.ports().at("mqtt"));
-  const auto http = std::to_string(node.ports().at("http"));
-  std::string text =
-      "\n  Skerry " SKERRY_VERSION "   gateway " + node.gateway_id() + "   data " + options.data_dir + "\n\n";
-  text += "  Page    http://127.0.0.1:" + http + "/\n";
+void print_welcome(const Welcome& welcome, const UpOptions& options) {
+  const auto mqtt = std::to_string(welcome.mqtt);
+  const auto http = std::to_string(welcome.http);
+  std::string text = "\n  Skerry " SKERRY_VERSION "   gateway " + welcome.gateway_id + "   data " + options.data_dir;
+  if (!welcome.demo.empty()) text += "   demo " + welcome.demo;
+  text += "\n\n  Page    http://127.0.0.1:" + http + "/\n";
   text += "  MQTT    127.0.0.1:" + mqtt + "\n";
-  if (cloud != nullptr)
-    text += "  Cloud   http://127.0.0.1:" + std::to_string(cloud->ports().at("http")) + "/api/v1/readings\n";
+  if (welcome.cloud_http != 0)
+    text += "  Cloud   http://127.0.0.1:" + std::to_string(welcome.cloud_http) + "/api/v1/readings\n";
   text += "\n";
   text += "  Make a device of your own appear:\n\n";
   text += "    mosquitto_pub -h 127.0.0.1 -p " + mqtt +
@@ -43,11 +44,16 @@ void print_welcome(edge::Node& node, const UpOptions& options, const cloud::Clou
   text +=
       "    curl http://127.0.0.1:" + http +
       "/api/v1/readings -H 'Content-Type: application/json' -d '{\"device_id\":\"my-device\",\"temperature\":85}'\n\n";
-  text += "  The second one is too hot, so an alert fires. What is acknowledged is on disk.\n";
+  text +=
+      "  The second one is too hot, so an alert fires. What is acknowledged is on disk: kill -9 this program's "
+      "gateway,\n";
+  text += "  or press the buttons on the page, and see.\n";
   text += "  Ctrl-C ends Skerry; the next start goes on where this one ended.\n\n";
   std::fputs(text.c_str(), stdout);
   std::fflush(stdout);
 }
+
+namespace {
 
 Result<config::Config> load_cloud_config(const StartOptions& options) {
   return config::Config::load(system_files(), cloud::schema(), options.config_file, config::system_environment(),
@@ -92,22 +98,22 @@ int cloud(const StartOptions& options) {
 int up(const UpOptions& asked) {
   auto options = asked;
   block_signals();
-  std::unique_ptr<Demo> demo;
+  std::unique_ptr<demo::Demo> demo;
   if (options.demo != "none") {
-    auto loaded = Demo::load(options.demo, {options.speed, options.original_clock, options.once});
+    auto loaded = demo::Demo::load(options.demo, {options.speed, options.original_clock, options.once, options.seed});
     if (!loaded) return failed(loaded.error());
     demo = std::move(*loaded);
   }
   auto beside = start_cloud_beside(options);
   if (!beside) return failed(beside.error());
-  auto gateway = start(options, demo ? demo->name() : "");
+  const auto cloud_http = *beside ? (*beside)->ports().at("http") : std::uint16_t{0};
+  if (demo) return supervise(options, cloud_http, std::move(demo));
+  auto gateway = start_gateway(options);
   if (!gateway) return failed(gateway.error());
   auto& node = (*gateway)->node();
-  print_welcome(node, options, beside->get());
-  if (demo) demo->start(node.ports().at("mqtt"), node.metrics());
+  print_welcome({node.gateway_id(), node.ports().at("mqtt"), node.ports().at("http"), cloud_http, ""}, options);
   wait_for_signal();
   std::puts("\n  Ending: what was acknowledged is on disk.");
-  demo.reset();
   gateway->reset();
   beside->reset();
   return 0;
@@ -115,7 +121,7 @@ int up(const UpOptions& asked) {
 
 int edge(const StartOptions& options) {
   block_signals();
-  auto gateway = start(options, "");
+  auto gateway = start_gateway(options);
   if (!gateway) return failed(gateway.error());
   auto& node = (*gateway)->node();
   logger::info("edge", "ready",

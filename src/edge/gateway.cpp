@@ -31,9 +31,9 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const Setup& setup) {
   g.http_loop_ = make_net_loop(system_clock());
   g.coap_loop_ = make_net_loop(system_clock());
   g.uplink_loop_ = make_net_loop(system_clock());
-  g.node_ = TRY(
-      Node::open({system_files(), system_clock(), system_chance(), *g.mqtt_loop_, *g.http_loop_, g.uplink_loop_.get()},
-                 setup.config, setup.data_dir, setup.demo));
+  g.node_ = TRY(Node::open({setup.files != nullptr ? *setup.files : system_files(), system_clock(), system_chance(),
+                            *g.mqtt_loop_, *g.http_loop_, g.uplink_loop_.get()},
+                           setup.config, setup.data_dir, setup.demo));
   TRY(drop_snapshots(setup.data_dir));
   g.node_->serve({.reload = [&g](Done done) { g.reload("api", std::move(done)); },
                   .snapshot = [&g](Done done) { g.in_house([&g, done = std::move(done)] { g.snapshot_now(done); }); },

@@ -23,7 +23,8 @@ class Gateway {
   struct Setup {
     config::Config config;
     std::string data_dir;
-    std::string demo;
+    api::Demo demo{};
+    Files* files = nullptr;                                 // the system's when null
     std::function<Result<config::Config>()> read_config{};  // for a reload; none: it cannot be reloaded
     std::function<void()> alive{};                          // about once a second while both loops answer
   };

@@ -43,7 +43,7 @@ Result<std::string> find_gateway_id(const Seams& seams, const config::Config& co
 
 }  // namespace
 
-Node::Node(const Seams& seams, const config::Config& config, std::string data_dir, std::string demo)
+Node::Node(const Seams& seams, const config::Config& config, std::string data_dir, api::Demo demo)
     : seams_(seams), config_(config), data_dir_(std::move(data_dir)), demo_(std::move(demo)) {}
 
 Node::~Node() {
@@ -55,7 +55,7 @@ Node::~Node() {
 }
 
 Result<std::unique_ptr<Node>> Node::open(const Seams& seams, const config::Config& config, const std::string& data_dir,
-                                         const std::string& demo) {
+                                         const api::Demo& demo) {
   std::unique_ptr<Node> node(new Node(seams, config, data_dir, demo));
   if (TRY(seams.files.exists(join_path(data_dir, restore_mark))))
     return fail(Code::damaged, "a restore into this folder has not ended; run it again", data_dir);
@@ -78,7 +78,7 @@ Result<> Node::open_log() {
 
 Result<> Node::open_readers() {
   const auto state = join_path(data_dir_, "state");
-  auto pipelines = TRY(find_pipelines(seams_.files, config_, data_dir_));
+  auto pipelines = TRY(find_pipelines(seams_.files, config_, data_dir_, demo_.name));
   const auto not_after = std::chrono::floor<std::chrono::milliseconds>(config_.duration("commands.not_after"));
   engine_ = TRY(
       stream::Engine::open({*log_,
@@ -164,7 +164,8 @@ Result<> Node::open_doors() {
        .metrics = metrics_,
        .chance = seams_.chance,
        .classes = classes_,
-       .info = {SKERRY_VERSION, gateway_id_, demo_, seams_.clock.wall()},
+       .info = {SKERRY_VERSION, gateway_id_, seams_.clock.wall()},
+       .demo = demo_on_loopback(),
        .pipelines = [this] { return pipelines_for_api(); },
        .ports = [this] { return ports_; },
        .configuration = {.items = [this] { return config_state_->items(); },
@@ -192,6 +193,13 @@ api::Housekeeping Node::housekeeping_for_api() {
           [this, cannot](std::string id, api::Done done) {
             housekeeping_.drop_snapshot ? housekeeping_.drop_snapshot(std::move(id), std::move(done)) : cannot(done);
           }};
+}
+
+// Whoever can reach the page could break the gateway, so that is for loopback only.
+api::Demo Node::demo_on_loopback() const {
+  auto demo = demo_;
+  if (!listens_on_loopback(config_)) demo.act = {};
+  return demo;
 }
 
 std::vector<api::Pipeline> Node::pipelines_for_api() const {

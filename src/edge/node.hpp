@@ -43,9 +43,9 @@ using Ports = std::map<std::string, std::uint16_t>;  // mqtt, http, coap
 
 class Node {
  public:
-  // `demo` is the demo's name for the page, or empty.
+  // Under a demo, the pipelines of its name run too (pipelines/demo), and on loopback it may be broken from outside.
   static Result<std::unique_ptr<Node>> open(const Seams& seams, const config::Config& config,
-                                            const std::string& data_dir, const std::string& demo);
+                                            const std::string& data_dir, const api::Demo& demo = {});
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -74,7 +74,7 @@ class Node {
   void refuse(const Error& why);  // a reload's settings could not even be read
 
  private:
-  Node(const Seams& seams, const config::Config& config, std::string data_dir, std::string demo);
+  Node(const Seams& seams, const config::Config& config, std::string data_dir, api::Demo demo);
   Result<> open_log();
   Result<> open_readers();
   Result<> open_doors();
@@ -86,11 +86,12 @@ class Node {
   void apply_live(const config::Config& config);
   Result<> note_change(std::string_view source, std::string_view changes);
   std::vector<api::Pipeline> pipelines_for_api() const;
+  api::Demo demo_on_loopback() const;
 
   Seams seams_;
   config::Config config_;
   std::string data_dir_;
-  std::string demo_;
+  api::Demo demo_;
   std::string gateway_id_;
   metrics::Registry metrics_;
   std::unique_ptr<ConfigState> config_state_;

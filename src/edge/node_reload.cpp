@@ -68,7 +68,7 @@ std::string changes_json(const std::vector<config::Change>& changes) {
 
 // On the readers' thread, which is the engine's.
 Result<> Node::replace_pipelines(const config::Config& config) {
-  auto texts = TRY(find_pipelines(seams_.files, config, data_dir_));
+  auto texts = TRY(find_pipelines(seams_.files, config, data_dir_, demo_.name));
   auto done = std::make_shared<std::promise<Result<>>>();
   auto waiting = done->get_future();
   readers_->call([this, done, texts = std::move(texts)] { done->set_value(engine_->replace(texts)); });

@@ -5,8 +5,9 @@
 #include "base/logger.hpp"
 
 namespace skerry::embedded {
-std::span<const Embedded> pipelines();  // compiled in by cmake/embed.cmake
-}
+std::span<const Embedded> pipelines();       // compiled in by cmake/embed.cmake
+std::span<const Embedded> demo_pipelines();  // one a demo, by its name
+}  // namespace skerry::embedded
 
 namespace skerry::edge {
 namespace {
@@ -29,7 +30,7 @@ std::vector<std::string> split(std::string_view text) {
 }  // namespace
 
 Result<std::vector<stream::PipelineText>> find_pipelines(Files& files, const config::Config& config,
-                                                         const std::string& data_dir) {
+                                                         const std::string& data_dir, std::string_view demo) {
   std::vector<stream::PipelineText> all;
   if (config.flag("pipelines.shipped")) {
     for (const auto& each : embedded::pipelines()) {
@@ -37,6 +38,9 @@ Result<std::vector<stream::PipelineText>> find_pipelines(Files& files, const con
       if (each.name == "cooling.sql" && config.text("coap.cooling_controller").empty()) continue;
       all.push_back({name_of(each.name), std::string(each.bytes)});
     }
+  }
+  for (const auto& each : embedded::demo_pipelines()) {
+    if (name_of(each.name) == demo) all.push_back({name_of(each.name), std::string(each.bytes)});
   }
   const auto& set = config.text("pipelines.dir");
   const auto dir = set.empty() ? join_path(data_dir, "pipelines") : set;

@@ -19,8 +19,9 @@ api::Options api_options(const config::Config& config);
 coap::ActionOptions action_options(const config::Config& config, const record::ClassRules& classes,
                                    std::string checkpoint_path);
 void configure_logger(const config::Config& config);
-// The shipped ones, then the site's own; one of the site's with a shipped one's name takes its place.
+// The shipped ones, the demo's (empty: none), then the site's own; one of the site's with a shipped one's name takes
+// its place.
 Result<std::vector<stream::PipelineText>> find_pipelines(Files& files, const config::Config& config,
-                                                         const std::string& data_dir);
+                                                         const std::string& data_dir, std::string_view demo);
 
 }  // namespace skerry::edge

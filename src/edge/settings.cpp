@@ -147,10 +147,14 @@ Result<std::uint16_t> port(const config::Config& config, std::string_view key) {
   return static_cast<std::uint16_t>(moved);
 }
 
+bool listens_on_loopback(const config::Config& config) {
+  const auto& host = config.text("listen.host");
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
 Result<std::string> listen_host(const config::Config& config) {
   const auto& host = config.text("listen.host");
-  const bool loopback = host == "localhost" || host == "::1" || host.starts_with("127.");
-  if (loopback || config.flag("listen.insecure")) return host;
+  if (listens_on_loopback(config) || config.flag("listen.insecure")) return host;
   return fail(Code::denied,
               "is reachable from outside, and this gateway has neither TLS nor accounts yet. Keep 127.0.0.1, or set "
               "listen.insecure=true where the network itself keeps strangers out",

@@ -19,6 +19,8 @@ Result<record::ClassMask> sync_classes(const config::Config& config);
 // `port` moved by port_offset; 0 stays 0 (the system chooses).
 Result<std::uint16_t> port(const config::Config& config, std::string_view key);
 
+bool listens_on_loopback(const config::Config& config);
+
 // Without TLS and accounts a gateway listens on loopback only: refuses another listen.host unless listen.insecure says
 // so.
 Result<std::string> listen_host(const config::Config& config);

@@ -7,14 +7,6 @@
 
 namespace skerry::sim {
 
-std::uint64_t SeededChance::next() {
-  state_ += 0x9e3779b97f4a7c15ULL;
-  std::uint64_t z = state_;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return z ^ (z >> 31);
-}
-
 World::World(std::uint64_t seed) : chance_(seed), wall_start_(std::chrono::sys_days{std::chrono::year{2026} / 1 / 1}) {}
 
 void World::at(Mono when, std::function<void()> work) {

@@ -18,14 +18,7 @@
 namespace skerry::sim {
 
 // SplitMix64 (Steele, Lea, Flood 2014): small, and good enough to choose faults with.
-class SeededChance final : public Chance {
- public:
-  explicit SeededChance(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next() override;
-
- private:
-  std::uint64_t state_;
-};
+using skerry::SeededChance;
 
 class World final : public Clock {
  public:

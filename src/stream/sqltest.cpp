@@ -139,7 +139,7 @@ bool same_rows(const std::string& got, const std::string& wanted, bool sorted) {
 
 }  // namespace
 
-void run_test_text(std::string_view text, std::string_view path, std::ostream& out, TestCounts& counts) {
+void run_test_text(Files& files, std::string_view text, std::string_view path, std::ostream& out, TestCounts& counts) {
   TestReader reader(text);
   Case test;
   std::string_view line;
@@ -155,6 +155,14 @@ void run_test_text(std::string_view text, std::string_view path, std::ostream& o
     if (word == "sql") {
       test.sql = reader.block();
       test.fed.texts.clear();
+      if (rest.empty()) continue;
+      const auto named = read_file(files, join_path(parent_path(path), rest));
+      if (!named) {
+        ++counts.failed;
+        out << path << ":" << reader.number << ": " << named.error().text() << "\n";
+        return;
+      }
+      test.sql = std::string(as_text(*named)) + test.sql;
     } else if (word == "feed") {
       const auto table = rest.substr(0, rest.find(' '));
       test.fed.texts.emplace_back("fed: " + std::string(table),
@@ -186,7 +194,7 @@ Result<TestCounts> test_dir(Files& files, std::string_view dir, std::ostream& ou
   TestCounts counts;
   if (dir.ends_with(".sqltest")) {
     const auto bytes = TRY(read_file(files, dir));
-    run_test_text(as_text(bytes), dir, out, counts);
+    run_test_text(files, as_text(bytes), dir, out, counts);
     return counts;
   }
   for (const auto& entry : TRY(files.list(dir))) {
@@ -197,7 +205,7 @@ Result<TestCounts> test_dir(Files& files, std::string_view dir, std::ostream& ou
       counts.failed += below.failed;
     } else if (entry.name.ends_with(".sqltest")) {
       const auto bytes = TRY(read_file(files, path));
-      run_test_text(as_text(bytes), path, out, counts);
+      run_test_text(files, as_text(bytes), path, out, counts);
     }
   }
   return counts;

@@ -8,6 +8,7 @@
 
 namespace skerry::stream {
 
-void run_test_text(std::string_view text, std::string_view path, std::ostream& out, TestCounts& counts);
+// `files` holds the pipelines that it names, beside `path`.
+void run_test_text(Files& files, std::string_view text, std::string_view path, std::ostream& out, TestCounts& counts);
 
 }  // namespace skerry::stream

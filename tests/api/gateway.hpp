@@ -53,6 +53,12 @@ class Gateway {
             [](const std::string& id, auto done) {
               done(id == "s" ? Result<std::string>("{}") : fail(Code::not_found, "there is no such snapshot", id));
             }};
+    deps.demo = {.name = "plant",
+                 .state = [this] { return demo_state; },
+                 .act = [this](std::string_view what) -> Result<> {
+                   demo_done += what;
+                   return {};
+                 }};
     api = *api::Api::open(std::move(deps), options);
     port = *api->listen({});
   }
@@ -90,6 +96,8 @@ class Gateway {
     }
   }
 
+  std::string demo_state;  // empty: the demo has not said anything yet
+  std::string demo_done;   // what was asked of it
   Result<std::string> reload_answer =
       R"({"changed":[],"pipelines":{"added":[],"changed":[],"removed":[]},"restart_needed":[]})";
   sim::World world{1};

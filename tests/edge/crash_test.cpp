@@ -87,7 +87,7 @@ class Powered {
  private:
   void start() {
     host_ = std::make_unique<sim::Host>(world_, network_);
-    auto opened = Node::open({disk_, world_, world_.chance(), *host_, *host_}, settings(), "data", "");
+    auto opened = Node::open({disk_, world_, world_.chance(), *host_, *host_}, settings(), "data");
     if (opened) {
       node_ = std::move(*opened);
       const auto heard = node_->listen_mqtt();
@@ -179,7 +179,7 @@ std::vector<std::string> uninterrupted(const std::vector<Row>& rows) {
   sim::Network network(world);
   sim::Disk disk(1);
   sim::Host host(world, network);
-  auto node = std::move(Node::open({disk, world, world.chance(), host, host}, settings(), "data", "").value());
+  auto node = std::move(Node::open({disk, world, world.chance(), host, host}, settings(), "data").value());
   for (const auto& row : rows) {
     if (row.kind != record::Kind::message || row.origin.starts_with("pipeline:")) continue;
     record::Record again{

@@ -15,4 +15,13 @@ TEST(Sql, EveryTextTestPasses) {
   EXPECT_GT(counts->passed, 30U);
 }
 
+// The demos' pipelines have their tests beside them, as a site's own would.
+TEST(Sql, EveryTestOfTheDemosPasses) {
+  std::ostringstream out;
+  const auto counts = test_dir(system_files(), SKERRY_SOURCE_DIR "/pipelines/demo", out);
+  ASSERT_TRUE(counts.has_value()) << counts.error().text();
+  EXPECT_EQ(counts->failed, 0U) << out.str();
+  EXPECT_GE(counts->passed, 15U);
+}
+
 }  // namespace skerry::stream

@@ -5,10 +5,12 @@ import gzip
 import json
 import os
 import signal
+import subprocess
 import unittest
+import urllib.error
 import urllib.request
 
-from skerry import BIN, ROOT, Program, temp_folder, wait_until
+from skerry import BIN, LONG, ROOT, Program, temp_folder, wait_until
 
 LIBRARY = os.path.join(ROOT, "..", "shared", "data", "library", "readings.csv.gz")
 
@@ -18,7 +20,9 @@ class Up:
 
     def __init__(self, test, *options, data=None):
         self.data = data or os.path.join(temp_folder(test, "up"), "data")
-        self.program = Program(test, [BIN, "up", "--data", self.data, "--set", "mqtt.port=0", "--set", "http.port=0", *options],
+        if os.path.exists(os.path.join(self.data, "ports.json")):  # left by a run that was killed
+            os.remove(os.path.join(self.data, "ports.json"))
+        self.program = Program(test, [BIN, "up", "--data", self.data, "--set", "mqtt.port=0", "--set", "http.port=0", "--set", "coap.port=0", *options],
                                os.path.join(temp_folder(test, "up-log"), "log"))
         self.ports = wait_until(self._ports, "ports.json")
 
@@ -34,6 +38,26 @@ class Up:
     def get(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['http']}/api/v1/{path}", timeout=30) as answer:
             return json.load(answer)
+
+    def post(self, path, body=b"{}", **headers):
+        """(status, answer)"""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.ports['http']}/api/v1/{path}", data=body, method="POST")
+        for name, value in {"Content-Type": "application/json", **headers}.items():
+            request.add_header(name, value)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    def demo(self, check=lambda state: True):
+        """The demo's state when it passes the check; nothing while it does not, or while nobody answers."""
+        try:
+            state = self.get("demo")
+        except OSError:
+            return None
+        return state if check(state) else None
 
     def all(self, path):
         cursor = ""
@@ -89,6 +113,92 @@ class Demo(unittest.TestCase):
         program = Program(self, [BIN, "up", "--data", os.path.join(folder, "data"), "--demo", path], os.path.join(folder, "log"))
         self.assertEqual(program.process.wait(30), 1)
         self.assertIn("bad.csv:3: expected device,time_ms,<fields>", program.log())
+
+    def test_the_whole_loop_of_a_plant_reading_alert_command_effect(self):
+        up = Up(self, "--demo", "plant", "--seed", "7", "--speed", "240")
+        state = wait_until(lambda: up.demo(lambda s: s["faults"] and s["faults"][0]["command"]), "a fault, found and answered", 60)
+        fault = state["faults"][0]
+        self.assertEqual(fault["kind"], "overheating")
+        self.assertIn(fault["found"]["alert_type"], ("anomaly_detection", "high_temperature", "overheating"))
+        self.assertEqual(up.get(f"alerts/{fault['found']['alert_id']}")["device_id"], fault["device_id"])
+        wait_until(lambda: [c for c in up.all(f"commands?device={fault['device_id']}&limit=1000") if c["state"] == "done"], "a command that is done")
+        newest = f"readings?device={fault['device_id']}&order=desc&limit=100"
+        wait_until(lambda: any(r["data"]["state"] != "running" for r in up.get(newest)["items"]), "a machine that obeys")
+        self.assertEqual(state["devices"], 20)
+        self.assertEqual({d["device_id"] for d in up.all("devices?limit=100")}, {f"machine-{n:02}" for n in range(1, 21)})
+        names = [p["name"] for p in up.get("pipelines")["items"]]
+        self.assertEqual(sorted(names), ["anomaly", "plant", "threshold"])
+
+    def test_kinds_of_faults_are_found_by_the_rules(self):
+        """What was injected against what was found, at a speed that shows a site's day in a minute."""
+        # Silence is silence from 5 s on, which is too long for a hurried day: with --long, at half the speed.
+        slow = {"drop_out"} if LONG else set()
+        wanted = {"overheating", "bearing_wear", "stuck_sensor", "spike", "calibration_step"} | slow
+        up = Up(self, "--demo", "plant", "--seed", "3", "--speed", "120" if LONG else "480", "--set", "logging.level=warn")
+        state = wait_until(lambda: up.demo(lambda s: wanted <= {f["kind"] for f in s["faults"] if f["found"]}), "one found of every kind", 300)
+        self.assertLessEqual({f["kind"] for f in state["faults"]}, wanted | {"drop_out"})
+
+    def test_a_killed_gateway_comes_back_and_nothing_acknowledged_is_lost(self):
+        up = Up(self, "--demo", "plant", "--speed", "240")
+        before = wait_until(lambda: up.demo(lambda s: s["acknowledged"] > 500), "some readings")
+        self.assertEqual(up.post("demo/kill"), (202, {"accepted": "kill"}))
+        after = wait_until(lambda: up.demo(lambda s: s["outages"] and "checked" in s["outages"][0]), "a checked outage")
+        self.assertEqual(after["gateway"]["starts"], 2)
+        self.assertNotEqual(after["gateway"]["pid"], before["gateway"]["pid"])
+        outage = after["outages"][0]
+        self.assertEqual(outage["kind"], "killed")
+        self.assertGreaterEqual(outage["acknowledged_before"], before["acknowledged"])
+        self.assertEqual((outage["lost"], outage["found"]), (0, outage["checked"]))
+        self.assertGreater(outage["checked"], 500)
+        wait_until(lambda: up.demo(lambda s: s["waiting"] < 50 and s["acknowledged"] > after["acknowledged"]), "what devices kept to flow in")
+        os.kill(after["gateway"]["pid"], signal.SIGKILL)  # as anybody may, without the button
+        wait_until(lambda: up.demo(lambda s: len(s["outages"]) == 2 and s["outages"][1].get("lost") == 0), "a second outage without loss")
+        self.assertIn("The gateway is back after", up.program.log())
+        up.program.process.send_signal(signal.SIGINT)
+        self.assertEqual(up.program.process.wait(30), 0)
+
+    def test_a_gateway_does_not_outlive_its_killed_supervisor(self):
+        up = Up(self, "--demo", "factory")
+        state = wait_until(up.demo, "the demo's state")
+        up.program.kill()
+        again = Up(self, "--demo", "none", data=up.data)  # its folder is free
+        self.assertEqual(again.get("status")["ports"].keys(), up.ports.keys())
+        self.assertFalse(os.path.exists(f"/proc/{state['gateway']['pid']}/cmdline") and
+                         b"demo-gateway" in open(f"/proc/{state['gateway']['pid']}/cmdline", "rb").read())
+
+    def test_the_buttons_are_only_there_in_a_demo_and_only_for_its_own_page(self):
+        plain = Up(self, "--demo", "none")
+        self.assertEqual(plain.post("demo/kill")[0], 404)
+        up = Up(self, "--demo", "farm")
+        self.assertEqual(up.post("demo/kill", Origin="http://evil.example")[0], 403)
+        self.assertEqual(up.post("demo/kill", **{"Content-Type": "text/plain"})[0], 415)
+        self.assertEqual(up.post("demo/kill?now=1")[0], 400)
+        wait_until(lambda: up.demo(lambda s: s["gateway"]["starts"] == 1), "a gateway that was not killed")
+
+    def test_scenarios_act_by_their_pipelines(self):
+        for demo, speed, command in (("factory", "240", "emergency_stop"), ("crossing", "60", "walk"), ("farm", "7200", "open_valve")):
+            with self.subTest(demo):
+                up = Up(self, "--demo", demo, "--speed", speed, "--set", "logging.level=warn")
+                wait_until(lambda: any(c["command"] == command and c["state"] == "done" for c in up.all("commands?limit=1000")), f"{command}, done", 60)
+                up.program.stop()
+
+    def test_a_failed_irrigation_is_made_up_for(self):
+        up = Up(self, "--demo", "farm", "--speed", "7200", "--set", "logging.level=warn")
+        made_up = wait_until(lambda: [c for c in up.all("commands?limit=1000") if c.get("reason") == "compensation"], "a compensation", 60)
+        self.assertEqual(made_up[0]["command"], "close_valve")
+        failed = up.get(f"commands/{made_up[0]['compensates']}")
+        self.assertEqual((failed["command"], failed["state"]), ("open_valve", "failed"))
+
+    def test_the_data_of_a_demo_are_the_same_for_the_same_seed_and_carry_their_faults(self):
+        def data(seed):
+            return subprocess.run([BIN, "demo-data", "plant", "--hours", "4", "--seed", seed], capture_output=True, check=True).stdout
+
+        once = data("5")
+        self.assertEqual(once, data("5"))
+        self.assertNotEqual(once, data("6"))
+        rows = [json.loads(line) for line in once.splitlines()]
+        self.assertGreater(len(rows), 9000)
+        self.assertIn("overheating", {r["fault"] for r in rows})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// Demo data: recorded readings of many devices, from a CSV file (`device,time_ms,<fields…>`, .gz or plain).
+// Recording: readings of many devices as they were taken, from a CSV file (`device,time_ms,<fields…>`, .gz or plain).
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,9 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 
-namespace skerry::cli {
+namespace skerry::demo {
 
-class DemoData {
+class Recording {
  public:
   struct Row {
     std::uint32_t device;  // index into devices()
@@ -20,14 +20,14 @@ class DemoData {
   };
 
   // gzip is recognised by its first bytes. Errors name the line. Rows come back in order of time.
-  static Result<DemoData> parse(Bytes bytes, std::string_view name);
+  static Result<Recording> parse(Bytes bytes, std::string_view name);
 
   const std::vector<std::string>& devices() const { return devices_; }
   const std::vector<Row>& rows() const { return rows_; }
   std::int64_t first_ms() const { return rows_.front().time_ms; }
   std::int64_t span_ms() const { return rows_.back().time_ms - rows_.front().time_ms; }
-  // The row as a device would publish it: {"timestamp":"…","temperature":21.5,…}; empty fields are left out.
-  void append_payload(std::string& to, const Row& row, std::int64_t stamp_ms) const;
+  // The row as members of a JSON object: "temperature":21.5,"place":"roof"; empty fields are left out.
+  void append_fields(std::string& to, const Row& row) const;
 
  private:
   std::string text_;
@@ -38,4 +38,4 @@ class DemoData {
 
 Result<std::string> gunzip(Bytes bytes, std::uint64_t bytes_max);
 
-}  // namespace skerry::cli
+}  // namespace skerry::demo
