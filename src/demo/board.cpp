@@ -87,10 +87,21 @@ void Board::end_outage(std::string_view kind) {
   outage.sent_at_end = sent_;
 }
 
-bool Board::wants_check() const { return up_ && !outages_.empty() && outages_.back().to && !outages_.back().found; }
+namespace {
 
+bool unchecked(const auto& outage) { return outage.to && !outage.found; }
+
+}  // namespace
+
+bool Board::wants_check() const {
+  return up_ && std::ranges::any_of(outages_, [](const Outage& each) { return unchecked(each); });
+}
+
+// What was there after the newest outage was there after those before it, too.
 void Board::checked(const Found& found) {
-  if (!outages_.empty() && outages_.back().to) outages_.back().found = found;
+  for (auto& each : outages_) {
+    if (unchecked(each)) each.found = found;
+  }
 }
 
 const Fault* Board::fault_at(std::uint32_t device, std::int64_t stamp_ms) const {

@@ -69,6 +69,22 @@ TEST_F(BoardTest, AKillIsAnOutageUntilTheGatewayIsBackAndWhatIsMissingIsLost) {
   EXPECT_EQ(json[0]["twice"], 1);
 }
 
+TEST_F(BoardTest, AnOutageThatBeginsBeforeTheLastOneWasCheckedLeavesNoneUnchecked) {
+  board_.gateway_up({});
+  board_.gateway_down();
+  board_.gateway_up({});
+  board_.gateway_says({0, true});
+  EXPECT_TRUE(board_.wants_check());
+  board_.checked({.asked = 3, .found = 3});
+  board_.gateway_says({0, false});
+  EXPECT_TRUE(board_.wants_check());
+  board_.checked({.asked = 4, .found = 4});
+  EXPECT_FALSE(board_.wants_check());
+  const auto json = told()["outages"];
+  EXPECT_EQ(json[0]["checked"], 3);
+  EXPECT_EQ(json[1]["checked"], 4);
+}
+
 TEST_F(BoardTest, AFullDiskIsAnOutageFromWhatTheGatewaySays) {
   board_.gateway_up({});
   board_.gateway_says({0, true});
