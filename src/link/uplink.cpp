@@ -45,8 +45,16 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
     save();
   }
   UplinkStatus status() const override {
+    // Of now: who has just been told that a record is on disk must not hear that nothing waits.
+    const auto ends = deps_.log.stats().committed_ends;
     const std::scoped_lock lock(mutex_);
-    return status_;
+    auto status = status_;
+    status.backlog = 0;
+    for (std::size_t c = 0; c < record::class_count; ++c) {
+      if ((options_.classes & (1U << c)) == 0) continue;
+      for (const auto& part : acked_[c].missing(acked_[c].base(), ends[c].value)) status.backlog += part.to - part.from;
+    }
+    return status;
   }
 
   void on_bytes(Bytes bytes) override;
@@ -101,6 +109,7 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
 
   mutable std::mutex mutex_;
   UplinkStatus status_;
+  sync::PerClass<sync::Intervals> acked_;  // as of status_
   std::string trouble_;
   sync::SentCounts counted_;
   metrics::Gauge& up_;
@@ -277,6 +286,7 @@ void UplinkImpl::tell() {
   if (const auto rtt = sender_.canary_rtt()) canary_seconds_.set(std::chrono::duration<double>(*rtt).count());
   const std::scoped_lock lock(mutex_);
   status_ = std::move(status);
+  acked_ = sender_.memory().acked;
 }
 
 }  // namespace
