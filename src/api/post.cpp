@@ -1,9 +1,11 @@
 // POST /api/v1/readings and /api/v1/commands.
 #include "api/post.hpp"
 
+#include "api/limits.hpp"
 #include "api/params.hpp"
 #include "api/print.hpp"
 #include "api/readings_in.hpp"
+#include "codec/formats.hpp"
 #include "codec/json.hpp"
 #include "record/forgotten.hpp"
 
@@ -48,9 +50,26 @@ Post::Post(Deps& deps, const act::Options& act, Waiting& waiting)
 
 void Post::readings(const http::Request& request, http::Responder responder) {
   if (const auto names = check_names(request, {}); !names) return responder.respond(http::problem(names.error()));
-  const auto format = format_of(request);
-  if (!format) return responder.respond(unsupported("application/json, application/x-ndjson"));
-  const auto parsed = parse_readings(request.body, *format);
+  auto format = format_of(request);
+  std::string_view body = request.body;
+  std::string text;  // of a body that was not
+  if (const auto binary = format ? std::nullopt : codec::format_of(media_type(request))) {
+    auto json = codec::to_json(as_bytes(body), *binary, readings_json_bytes_max);
+    if (!json) {
+      refused_.add();
+      const auto status = json.error().code == Code::full ? 413 : 400;
+      return responder.respond(http::problem(status, std::string(codec::name(*binary)) + ": " + json.error().text()));
+    }
+    text = std::move(*json);
+    body = text;
+    format = BodyFormat::json;
+  }
+  if (!format) {
+    return responder.respond(
+        unsupported("application/json, application/x-ndjson, application/msgpack, application/cbor, "
+                    "application/vnd.skerry.custom-binary"));
+  }
+  const auto parsed = parse_readings(body, *format);
   if (!parsed) {
     refused_.add();
     return responder.respond(problem_of(parsed.error()));

@@ -25,6 +25,7 @@ inline constexpr std::size_t kinds_max = 1024;  // sensor names with a model of 
 
 // Of payloads in columns.
 inline constexpr std::size_t template_bytes_max = 16 * KiB;  // longer payloads have no shape
+inline constexpr unsigned message_depth_max = 64;            // of MessagePack and CBOR
 inline constexpr std::size_t shapes_kept_max = 4096;         // more are forgotten with the next block
 
 }  // namespace skerry::codec

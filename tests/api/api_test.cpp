@@ -6,6 +6,7 @@
 #include <set>
 
 #include "api/embedded.hpp"
+#include "codec/formats.hpp"
 #include "tests/api/gateway.hpp"
 #include "tests/api/schema.hpp"
 
@@ -181,6 +182,27 @@ TEST_F(ApiTest, AnswersOnlyAfterTheCommit) {
   EXPECT_EQ(g.history->readings({})->items.size(), 0U);
   g.commit();
   EXPECT_EQ(c.answer()->status, 201);
+}
+
+// What a device packs is JSON from here on: rules and queries see its fields.
+TEST_F(ApiTest, TakesMessagePackCborAndCustomBinary) {
+  const std::string object = R"({"device_id":"m1","timestamp":1767225600000,"temperature":21.5,"humidity":40})";
+  std::size_t taken = 0;
+  for (const auto& [type, format] :
+       {std::pair{"application/msgpack", codec::MessageFormat::msgpack},
+        std::pair{"application/cbor", codec::MessageFormat::cbor},
+        std::pair{"application/vnd.skerry.custom-binary", codec::MessageFormat::custom_binary}}) {
+    const auto packed = codec::from_json(object, format);
+    ASSERT_TRUE(packed);
+    EXPECT_EQ(g.ask(post("/api/v1/readings", std::string(as_text(*packed)), type)).status, 201) << type;
+    const auto chunk = g.log.read(record::Position{taken++}, {});
+    ASSERT_TRUE(chunk && chunk->records().size() == 1) << type;
+    EXPECT_EQ(as_text(chunk->records()[0].payload), object) << type;
+  }
+  const auto bad = g.ask(post("/api/v1/readings", "\xc1", "application/msgpack"));
+  EXPECT_EQ(bad.status, 400);
+  EXPECT_TRUE(bad.body.contains("msgpack: byte 1: the byte c1")) << bad.body;
+  EXPECT_EQ(g.log.end().value, taken);
 }
 
 TEST_F(ApiTest, TakesAllOrNothingInOneAppend) {
