@@ -110,7 +110,10 @@ void append_json_number(std::string& to, double number) {
     return;
   }
   char text[32];
-  const auto done = std::to_chars(text, text + sizeof text, number);
+  // As bare digits it would be a whole number that no 64 bits hold, which readers of JSON refuse.
+  const bool large = std::fabs(number) >= 1e18;
+  const auto done = large ? std::to_chars(text, text + sizeof text, number, std::chars_format::scientific)
+                          : std::to_chars(text, text + sizeof text, number);
   to.append(text, done.ptr);
 }
 

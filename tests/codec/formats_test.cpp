@@ -52,6 +52,7 @@ TEST(Formats, JsonComesBack) {
 TEST(Formats, PublishedExamplesAreRead) {
   EXPECT_EQ(read("1bffffffffffffffff", cbor), "18446744073709551615");
   EXPECT_EQ(read("3903e7", cbor), "-1000");
+  EXPECT_EQ(read("3bf943388105000000", cbor), "-1.7961261865669493e+19");  // found by the fuzzer: once digits only
   EXPECT_EQ(read("f93c00", cbor), "1");
   EXPECT_EQ(read("f90001", cbor), "5.960464477539063e-08");
   EXPECT_EQ(read("f97c00", cbor), "null");  // infinity
