@@ -44,10 +44,10 @@ void print_welcome(const Welcome& welcome, const UpOptions& options) {
   text +=
       "    curl http://127.0.0.1:" + http +
       "/api/v1/readings -H 'Content-Type: application/json' -d '{\"device_id\":\"my-device\",\"temperature\":85}'\n\n";
-  text +=
-      "  The second one is too hot, so an alert fires. What is acknowledged is on disk: kill -9 this program's "
-      "gateway,\n";
-  text += "  or press the buttons on the page, and see.\n";
+  text += "  The second one is too hot, so an alert fires. What is acknowledged is on disk";
+  text += welcome.demo.empty()
+              ? ".\n"
+              : ":\n  kill -9 the gateway (docs/demos.md says how); it comes back by itself, with all of it.\n";
   text += "  Ctrl-C ends Skerry; the next start goes on where this one ended.\n\n";
   std::fputs(text.c_str(), stdout);
   std::fflush(stdout);
