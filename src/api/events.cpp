@@ -161,7 +161,9 @@ Events::Fresh Events::read_fresh() {
   Fresh fresh;
   std::uint64_t bytes = 0;
   while (bytes < event_tick_bytes_max) {
-    auto chunk = deps_.log.read(readings_next_, {.committed_only = true});
+    auto chunk =
+        deps_.log.read(readings_next_, {.classes = deps_.classes.of_filter("sensors/+/data"), .committed_only = true});
+    if (chunk && chunk->empty()) readings_next_ = std::max(readings_next_, chunk->next());
     if (!chunk || chunk->empty()) return fresh;
     readings_next_ = chunk->next();
     for (const auto& r : chunk->records()) {

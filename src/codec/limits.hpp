@@ -28,4 +28,8 @@ inline constexpr std::size_t template_bytes_max = 16 * KiB;  // longer payloads 
 inline constexpr unsigned message_depth_max = 64;            // of MessagePack and CBOR
 inline constexpr std::size_t shapes_kept_max = 4096;         // more are forgotten with the next block
 
+// Of the shapes of rows.
+inline constexpr int shape_depth_max = 64;  // rows within rows
+inline constexpr std::size_t shape_fields_max = 4096;
+
 }  // namespace skerry::codec

@@ -234,11 +234,11 @@ EventTime PayloadPacker::add(const Message& m, Wall appended_at) {
   if (topic == self.states.size()) self.states.emplace_back();
   auto& state = self.states[topic];
   const auto payload = as_text(m.payload);
-  auto* const shape = self.shape_of(payload, state.last);
+  auto* const shape = m.is_row ? nullptr : self.shape_of(payload, state.last);
   if (shape == nullptr) {
     append_varint(self.codes, 1);
     append_counted(self.raw, m.payload);
-    return event_time(m.payload, appended_at);
+    return m.is_row ? to_event(appended_at) : event_time(m.payload, appended_at);
   }
   const auto time = time_in(*shape, self.values.data(), m.payload, appended_at);
   const bool again = state.last == shape;

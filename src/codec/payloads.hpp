@@ -19,6 +19,7 @@ struct Message {
   std::string_view topic;
   std::string_view origin;
   Bytes payload;
+  bool is_row = false;  // values that are no text (codec/row.hpp): kept as they are
 };
 
 class PayloadPacker {

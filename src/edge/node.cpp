@@ -101,6 +101,7 @@ Result<> Node::open_readers() {
   history_options.devices_max = static_cast<std::size_t>(config_.integer("history.devices_max"));
   history_options.checkpoint_path = join_path(state, "history.checkpoint");
   history_options.classes = history::classes_of_readings(classes_);
+  history_options.rows_matter = history::rows_matter(classes_);
   history_ = TRY(history::History::open(*log_, seams_.files, history_options, metrics_));
   exchanges_ =
       TRY(coap::Exchanges::open(*log_, seams_.files, seams_.clock, join_path(state, "coap-exchanges.checkpoint")));

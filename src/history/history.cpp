@@ -97,8 +97,12 @@ Result<> HistoryImpl::load() {
 
 Result<bool> HistoryImpl::step() {
   const std::scoped_lock turn(step_mutex_);
-  const auto chunk = TRY(log_.read(position(), {.committed_only = true}));
-  if (chunk.empty()) return false;
+  const auto rows = options_.rows_matter ? log::Rows::as_json : log::Rows::left_out;
+  const auto chunk = TRY(log_.read(position(), {.rows = rows, .committed_only = true}));
+  if (chunk.empty()) {
+    position_.store(std::max(position(), chunk.next()).value, std::memory_order_release);
+    return false;
+  }
   {
     const std::scoped_lock lock(table_mutex_);
     for (const auto& r : chunk.records()) {
@@ -242,13 +246,12 @@ Result<ReadingsPage> HistoryImpl::readings(const ReadingsQuery& query) {
 
 }  // namespace
 
-record::ClassMask classes_of_readings(const record::ClassRules& rules) {
-  record::ClassMask classes = record::mask(record::Class::medium);
-  for (const auto& rule : rules.rules()) {
-    const std::string_view filter = rule.filter;
-    if (filter.starts_with("sensors/") || filter.starts_with('+') || filter == "#") classes |= record::mask(rule.cls);
-  }
-  return classes;
+record::ClassMask classes_of_readings(const record::ClassRules& rules) { return rules.of_filter("sensors/+/data"); }
+
+bool rows_matter(const record::ClassRules& rules) {
+  const auto classes =
+      rules.of_filter("sensors/+/data") | rules.of_filter("devices/+/status") | rules.of_filter("commands/+/ack");
+  return (classes & record::mask(record::Class::low)) != 0;
 }
 
 Result<std::unique_ptr<History>> History::open(const log::Log& log, Files& files, const Options& options,

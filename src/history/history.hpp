@@ -33,9 +33,12 @@ struct Options {
   std::uint64_t checkpoint_records = history::checkpoint_records;
   std::string checkpoint_path;                      // empty: none is kept
   record::ClassMask classes = record::all_classes;  // that readings may be in: classes_of_readings(rules)
+  bool rows_matter = true;                          // rows_matter(rules)
 };
 
 record::ClassMask classes_of_readings(const record::ClassRules& rules);
+// Whether what the table is made of may be of class low, and so be stored as rows by a pipeline.
+bool rows_matter(const record::ClassRules& rules);
 
 struct Reading {
   std::string device;

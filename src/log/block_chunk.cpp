@@ -9,7 +9,8 @@ constexpr std::uint8_t has_packet_id = 1;
 constexpr std::uint8_t has_expiry = 2;
 constexpr std::uint8_t has_cause = 4;
 constexpr std::uint8_t has_properties = 8;
-constexpr std::uint8_t known_extras = 15;
+constexpr std::uint8_t is_row = 16;
+constexpr std::uint8_t known_extras = 31;
 
 std::unexpected<Error> damaged() { return fail(Code::damaged, "a chunk that cannot be read"); }
 
@@ -32,6 +33,7 @@ bool read_what(RecordView& r, Reader& tags, Reader& extras) {
     r.cause = Position{r.position.value - before};
   }
   if ((has & has_properties) != 0) r.properties = extras.counted();
+  r.row = (has & is_row) != 0;
   return true;
 }
 
@@ -70,6 +72,7 @@ EventTime ChunkColumns::add(const RecordView& r) {
     has |= has_properties;
     append_counted(extras_, r.properties);
   }
+  if (r.row) has |= is_row;
   append_byte(tags_, static_cast<std::uint8_t>(static_cast<unsigned>(r.cls) | (static_cast<unsigned>(r.kind) << 2) |
                                                (static_cast<unsigned>(r.qos) << 5) | (r.retain ? 0x80U : 0U)));
   append_byte(tags_, has);
@@ -78,7 +81,7 @@ EventTime ChunkColumns::add(const RecordView& r) {
   appended_at_ = r.appended_at;
   ++count_;
   bytes_ += r.topic.size() + r.origin.size() + r.payload.size() + r.properties.size() + 8;
-  return payloads_.add({r.topic, r.origin, r.payload}, r.appended_at);
+  return payloads_.add({r.topic, r.origin, r.payload, r.row}, r.appended_at);
 }
 
 void ChunkColumns::finish(Buffer& raw) {

@@ -142,7 +142,7 @@ Result<> BlockFile::verify(const std::function<void(std::string)>& wrong) const 
         wrong(path_ + ": chunk " + std::to_string(i) + " is out of order at position " +
               std::to_string(r.position.value));
       }
-      const auto event = codec::event_time(r.payload, r.appended_at);
+      const auto event = event_time(r);
       if (event < entry.earliest || event > entry.latest) {
         wrong(path_ + ": the index misses the time of position " + std::to_string(r.position.value));
       }

@@ -11,10 +11,16 @@
 #include <string>
 #include <vector>
 
+#include "codec/json.hpp"
 #include "log/block_chunk.hpp"
 #include "log/format.hpp"
 
 namespace skerry::log {
+
+// By which the index finds a record. A row has no field `timestamp` (codec/row.hpp).
+inline EventTime event_time(const RecordView& r) {
+  return r.row ? to_event(r.appended_at) : codec::event_time(r.payload, r.appended_at);
+}
 
 struct ChunkEntry {
   std::uint64_t at = 0;  // in the file

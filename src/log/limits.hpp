@@ -26,4 +26,6 @@ inline constexpr std::size_t gaps_remembered = 1000;   // holes that were declar
 static_assert(append_bytes_max < batch_bytes_max);
 static_assert(chunk_raw_bytes_max >= append_bytes_max + chunk_raw_bytes);
 
+inline constexpr std::uint64_t shapes_bytes_max = 1 * MiB;  // of all shapes of rows that a log ever had
+
 }  // namespace skerry::log

@@ -30,6 +30,7 @@ LogImpl::LogImpl(Files& files, Clock& clock, std::string_view dir, const Options
       options_(options),
       metrics_(metrics),
       chance_(options.chance != nullptr ? *options.chance : system_chance()),
+      shapes_(std::make_unique<Shapes>(files, join_path(dir, "shapes"), &metrics)),
       tail_(Mark{}) {
   options_.segment_bytes = align_up(std::max(options.segment_bytes, segment_bytes_min), page_bytes);
 }

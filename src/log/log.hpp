@@ -66,6 +66,8 @@ class Chunk {
       : owner_(std::move(owner)), records_(std::move(records)), next_(next) {}
 
   std::span<const RecordView> records() const { return records_; }
+  std::vector<RecordView> take_records() && { return std::move(records_); }
+  const std::shared_ptr<const void>& owner() const { return owner_; }  // of their bytes
   bool empty() const { return records_.empty(); }
   Position next() const { return next_; }
 
@@ -75,8 +77,15 @@ class Chunk {
   Position next_{};
 };
 
+// Statistics that pipelines make are stored as rows (codec/row.hpp), and are JSON to everybody outside.
+enum class Rows : std::uint8_t {
+  as_json,   // given with the JSON that they stand for
+  left_out,  // stepped over, for readers who would throw them away
+};
+
 struct ReadOptions {
   ClassMask classes = record::all_classes;
+  Rows rows = Rows::as_json;
   bool committed_only = false;
   std::uint64_t bytes_max = 256 * KiB;  // at least one record is given, however long
 };
@@ -123,6 +132,10 @@ class Log {
   Result<Position> append(const Record& record, Urgency urgency = Urgency::by_class) {
     return append(std::span(&record, 1), urgency);
   }
+
+  // Makes the shape of rows durable and gives the id to begin their payloads with (codec/row.hpp). The same shape gives
+  // the same id. Code::unsupported: this log keeps no rows, write JSON.
+  virtual Result<std::uint32_t> shape(Bytes) { return fail(Code::unsupported, "this log keeps no rows"); }
 
   // When the next commit should begin; nothing when nothing waits.
   virtual std::optional<Mono> commit_due() const = 0;

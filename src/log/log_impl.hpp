@@ -12,6 +12,7 @@
 #include "log/gaps.hpp"
 #include "log/pool.hpp"
 #include "log/segment.hpp"
+#include "log/shapes.hpp"
 #include "log/wakes.hpp"
 
 namespace skerry::log {
@@ -42,6 +43,7 @@ class LogImpl final : public Log {
   // ---- log.cpp ----
   using Log::append;
   Result<Position> append(std::span<const Record> records, Urgency urgency) override;
+  Result<std::uint32_t> shape(Bytes shape) override { return shapes_->add(shape); }
   std::optional<Mono> commit_due() const override;
   Position begin() const override;
   Position end() const override;
@@ -128,6 +130,7 @@ class LogImpl final : public Log {
   std::unique_ptr<SegmentPool> pool_;
   std::unique_ptr<BlockStore> store_;
   std::unique_ptr<Gaps> gaps_;
+  std::unique_ptr<Shapes> shapes_;
 
   std::shared_ptr<Wakes> appended_ = std::make_shared<Wakes>();
   std::shared_ptr<Wakes> committed_ = std::make_shared<Wakes>();

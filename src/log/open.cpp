@@ -34,6 +34,7 @@ Result<> LogImpl::start() {
   TRY(read_identity());
   store_ = std::make_unique<BlockStore>(files_, blocks_dir_, epoch_);
   gaps_->load();
+  shapes_->load();
   Found found;
   TRY(list_segments(found));
   TRY(list_blocks(found));

@@ -46,12 +46,12 @@ Result<Chunk> LogImpl::read(Position from, const ReadOptions& options) const {
       if (in_memory) spans = tail_.collect(from, options.committed_only, options.bytes_max);
     }
     if (in_memory) {
-      auto chunk = TRY(decode_spans(spans, from, options));
+      auto chunk = shapes_->finish(TRY(decode_spans(spans, from, options)), options.rows);
       if (!chunk.empty() || chunk.next() >= spans.end) return chunk;
       from = chunk.next();
       continue;
     }
-    auto chunk = TRY(read_stored(from, options));
+    auto chunk = shapes_->finish(TRY(read_stored(from, options)), options.rows);
     if (!chunk.empty()) return chunk;
     INVARIANT(chunk.next() > from);
     from = chunk.next();
@@ -172,7 +172,7 @@ Result<Chunk> LogImpl::read_extent(const Extent& extent, std::string_view device
     for (const auto& name : at->blocks->files) {
       if (!name || record::mask(name->cls) != extent.classes) continue;
       auto chunk = store_->read(*name, extent.id - 1);
-      if (chunk) return only_device(std::move(*chunk), device);
+      if (chunk) return shapes_->finish(only_device(std::move(*chunk), device), Rows::as_json);
       if (!is_damage(chunk.error())) return chunk;
       const auto file = store_->open(*name);
       if (file && extent.id <= (*file)->chunks().size())

@@ -137,7 +137,8 @@ Result<Chunk> decode_spans(const Spans& spans, Position from, const ReadOptions&
       const auto at = position;
       position = position + 1;
       const bool wanted = at >= from && !reader.rest().empty() &&
-                          (options.classes & record::mask(record::class_at(reader.rest()))) != 0;
+                          (options.classes & record::mask(record::class_at(reader.rest()))) != 0 &&
+                          (options.rows == Rows::as_json || !record::is_row_at(reader.rest()));
       if (!wanted) {
         const auto cls = record::skip(reader);
         if (!cls) return fail(Code::damaged, "bytes in memory that are no record");

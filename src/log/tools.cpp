@@ -5,6 +5,7 @@
 
 #include "codec/json.hpp"
 #include "log/folder.hpp"
+#include "log/shapes.hpp"
 
 namespace skerry::log {
 namespace {
@@ -70,7 +71,7 @@ class Order {
   std::array<std::uint64_t, record::class_count> next_{};
 };
 
-std::string json_line(const RecordView& r) {
+std::string json_line(const RecordView& r, const Shapes& shapes) {
   static constexpr const char* kinds[] = {"message", "session", "delivery", "fate", "config", "gap"};
   std::string line = R"({"position":)" + number(r.position.value) + R"(,"class":")" + std::string(record::name(r.cls)) +
                      R"(","offset":)" + number(r.offset.value) + R"(,"appended_at":")" + time_text(r.appended_at) +
@@ -85,7 +86,10 @@ std::string json_line(const RecordView& r) {
   if (r.cause) line += R"(,"cause":)" + number(r.cause->value);
   if (r.expires_at) line += R"(,"expires_at":")" + time_text(*r.expires_at) + '"';
   line += R"(,"payload":)";
-  codec::append_json_payload(line, r.payload);
+  if (r.row)
+    shapes.append_json(line, r.payload);
+  else
+    codec::append_json_payload(line, r.payload);
   return line + "}\n";
 }
 
@@ -176,11 +180,13 @@ Result<> inspect(Files& files, std::string_view dir, const Sink& sink) {
 
 Result<std::uint64_t> dump(Files& files, std::string_view dir, const DumpOptions& options, const Sink& sink) {
   const auto folder = TRY(Folder::read(files, dir));
+  Shapes shapes(files, join_path(dir, "shapes"));
+  shapes.load();
   std::uint64_t count = 0;
   const auto give = [&](const RecordView& r) {
     if (count >= options.limit) return false;
     if (r.position < options.from || (options.classes & record::mask(r.cls)) == 0) return true;
-    sink(json_line(r));
+    sink(json_line(r, shapes));
     return ++count < options.limit;
   };
   // The block files that were one segment are put together again: at most its bytes in memory.

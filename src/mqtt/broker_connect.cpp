@@ -232,7 +232,7 @@ void BrokerImpl::on_subscribe(Peer& peer, const Subscribe& packet) {
     if (peer.session.version() == Version::v311 && is_error(code)) code = Reason::unspecified;  // 3.1.1 knows 0x80 only
     codes.push_back(code);
   }
-  entry.classes = classes_of(entry);
+  note_classes(entry);
   std::optional<Position> position;
   if (!events.empty()) position = append_own(std::move(events));
   Buffer suback;
@@ -264,7 +264,7 @@ void BrokerImpl::on_unsubscribe(Peer& peer, const Unsubscribe& packet) {
     }
     codes.push_back(removed != 0 ? Reason::success : Reason::no_subscription_existed);
   }
-  entry.classes = classes_of(entry);
+  note_classes(entry);
   std::optional<Position> position;
   if (!events.empty()) position = append_own(std::move(events));
   Buffer unsuback;
@@ -384,6 +384,7 @@ void BrokerImpl::end_session(Entry& entry, std::vector<OwnRecord>& events) {
 void BrokerImpl::forget(Entry& entry) {
   for (const auto& subscription : entry.subscriptions) tree_.remove(subscription.filter, &entry);
   subscriptions_ -= entry.subscriptions.size();
+  if (entry.wants_rows) --row_readers_;
   std::ranges::replace(pumps_, &entry, nullptr);
   sessions_.erase(sessions_.find(entry.client_id));
 }

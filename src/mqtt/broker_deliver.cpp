@@ -13,13 +13,16 @@ using record::RecordView;
 void BrokerImpl::dispatch_live() {
   if (std::exchange(dispatching_, true)) return;  // assign() appends, and comes back here
   while (live_ < log_.end()) {
-    auto read = log_.read(live_);
+    auto read = log_.read(live_, {.rows = row_readers_ > 0 ? log::Rows::as_json : log::Rows::left_out});
     if (!read) {
       log_failed(read.error());
       break;
     }
     const auto chunk = std::make_shared<const log::Chunk>(std::move(*read));
-    if (chunk->empty()) break;
+    if (chunk->empty()) {  // nothing but what nobody subscribes to
+      live_ = std::max(live_, chunk->next());
+      break;
+    }
     for (const auto& record : chunk->records()) {
       live_ = record.position;  // a session that cannot take it reads on from here
       on_record(record, chunk);

@@ -32,6 +32,7 @@ struct Entry : State {
   Mono expires{};                      // when not connected
   Mono will_due{};
   record::ClassMask classes = record::all_classes;  // that its subscriptions can match
+  bool wants_rows = false;                          // they can match what pipelines store as rows
   std::uint64_t stamp = 0;                          // which dispatch its target is of
   std::size_t target = 0;
 };
@@ -206,7 +207,7 @@ class BrokerImpl final : public Broker {
   Entry& entry_of(std::string_view client_id);
   Entry* find(std::string_view client_id);
   void note_retained(const record::RecordView& record);
-  record::ClassMask classes_of(const Entry& entry) const;
+  void note_classes(Entry& entry);
   std::string checkpoint_path() const;
   Result<> save(Position position, const Buffer& state);
 
@@ -234,6 +235,7 @@ class BrokerImpl final : public Broker {
   std::uint64_t last_peer_ = 0;
   std::unordered_map<std::string, std::unique_ptr<Entry>, Hash, std::equal_to<>> sessions_;
   std::size_t subscriptions_ = 0;
+  std::size_t row_readers_ = 0;  // sessions that want rows: without any the cursor steps over them
   TopicTree tree_;
   RetainedIndex retained_;
 

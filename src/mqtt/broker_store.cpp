@@ -10,33 +10,6 @@ namespace {
 
 constexpr std::uint32_t checkpoint_version = 1;
 
-// True when some topic may match both.
-bool overlap(std::string_view a, std::string_view b) {
-  while (true) {
-    const auto a_slash = a.find('/');
-    const auto b_slash = b.find('/');
-    const auto a_level = a.substr(0, a_slash);
-    const auto b_level = b.substr(0, b_slash);
-    if (a_level == "#" || b_level == "#") return true;
-    if (a_level != "+" && b_level != "+" && a_level != b_level) return false;
-    const bool a_more = a_slash != std::string_view::npos;
-    const bool b_more = b_slash != std::string_view::npos;
-    if (!a_more || !b_more) {
-      if (a_more == b_more) return true;
-      return (a_more ? a.substr(a_slash + 1) : b.substr(b_slash + 1)) == "#";
-    }
-    a.remove_prefix(a_slash + 1);
-    b.remove_prefix(b_slash + 1);
-  }
-}
-
-// True when `rule` ends in # and all that `filter` matches lies below it.
-bool covers(std::string_view rule, std::string_view filter) {
-  if (!rule.ends_with("/#")) return rule == filter;
-  const auto prefix = rule.substr(0, rule.size() - 1);
-  return prefix.find_first_of("+#") == std::string_view::npos && filter.starts_with(prefix);
-}
-
 }  // namespace
 
 record::Record OwnRecord::view() const {
@@ -123,19 +96,14 @@ void BrokerImpl::note_retained(const record::RecordView& record) {
 }
 
 // Which classes a session has to read: the log can leave the others out.
-record::ClassMask BrokerImpl::classes_of(const Entry& entry) const {
+void BrokerImpl::note_classes(Entry& entry) {
   record::ClassMask classes = 0;
-  for (const auto& s : entry.subscriptions) {
-    bool covered = false;
-    for (const auto& rule : rules_.rules()) {
-      if (!overlap(rule.filter, s.filter)) continue;
-      classes = static_cast<record::ClassMask>(classes | record::mask(rule.cls));
-      covered = covers(rule.filter, s.filter);
-      if (covered) break;
-    }
-    if (!covered) classes = static_cast<record::ClassMask>(classes | record::mask(record::Class::medium));
-  }
-  return classes == 0 ? record::all_classes : classes;
+  for (const auto& s : entry.subscriptions)
+    classes = static_cast<record::ClassMask>(classes | rules_.of_filter(s.filter));
+  entry.classes = classes == 0 ? record::all_classes : classes;
+  const bool before = std::exchange(entry.wants_rows, (classes & record::mask(record::Class::low)) != 0);
+  if (entry.wants_rows && !before) ++row_readers_;
+  if (!entry.wants_rows && before) --row_readers_;
 }
 
 Entry* BrokerImpl::find(std::string_view client_id) {
@@ -238,7 +206,7 @@ Result<> BrokerImpl::recover() {
     saved_ = from;
   }
   while (true) {
-    const auto chunk = TRY(log_.read(from));
+    const auto chunk = TRY(log_.read(from, {.rows = log::Rows::left_out}));
     for (const auto& record : chunk.records()) replay(record);
     if (chunk.empty()) break;
     from = chunk.next();
@@ -322,7 +290,7 @@ void BrokerImpl::after_replay() {
     });
     for (const auto& s : e.subscriptions) tree_.put(s.filter, {&e, s.id, s.qos, s.no_local, s.retain_as_published});
     subscriptions_ += e.subscriptions.size();
-    e.classes = classes_of(e);
+    note_classes(e);
     schedule_absent(e);
   }
   for (auto* const entry : over) sessions_.erase(sessions_.find(entry->client_id));

@@ -2,6 +2,16 @@
 #include "record/classes.hpp"
 
 namespace skerry::record {
+namespace {
+
+// True when `rule` takes in all that `filter` matches; may be false where that is hard to see.
+bool covers(std::string_view rule, std::string_view filter) {
+  if (!rule.ends_with("/#")) return rule == filter;
+  const auto prefix = rule.substr(0, rule.size() - 1);
+  return prefix.find_first_of("+#") == std::string_view::npos && filter.starts_with(prefix);
+}
+
+}  // namespace
 
 ClassRules::ClassRules()
     : rules_{{"commands/#", Class::critical},   {"alerts/#", Class::critical}, {"actions/#", Class::critical},
@@ -13,6 +23,16 @@ Class ClassRules::of(std::string_view topic) const {
     if (matches(rule.filter, topic)) return rule.cls;
   }
   return Class::medium;
+}
+
+ClassMask ClassRules::of_filter(std::string_view filter) const {
+  ClassMask classes = 0;
+  for (const auto& rule : rules_) {
+    if (!filters_meet(rule.filter, filter)) continue;
+    classes = static_cast<ClassMask>(classes | mask(rule.cls));
+    if (covers(rule.filter, filter)) return classes;
+  }
+  return static_cast<ClassMask>(classes | mask(Class::medium));
 }
 
 }  // namespace skerry::record

@@ -20,6 +20,8 @@ class ClassRules {
   explicit ClassRules(std::vector<Rule> rules) : rules_(std::move(rules)) {}
 
   Class of(std::string_view topic) const;  // medium when none matches
+  // Every class that a topic which matches `filter` may be of.
+  ClassMask of_filter(std::string_view filter) const;
   const std::vector<Rule>& rules() const { return rules_; }
 
  private:

@@ -10,7 +10,8 @@ constexpr std::uint8_t has_origin = 2;
 constexpr std::uint8_t has_expiry = 4;
 constexpr std::uint8_t has_cause = 8;
 constexpr std::uint8_t has_properties = 16;
-constexpr std::uint8_t known_flags = 31;
+constexpr std::uint8_t has_row = 32;  // nothing more is stored for it
+constexpr std::uint8_t known_flags = 63;
 
 }  // namespace
 
@@ -40,6 +41,7 @@ void encode(Buffer& to, const Record& r) {
   if (r.expires_at) flags |= has_expiry;
   if (r.cause) flags |= has_cause;
   if (!r.properties.empty()) flags |= has_properties;
+  if (r.row) flags |= has_row;
   append_byte(to, flags);
   append_counted(to, as_bytes(r.topic));
   append_counted(to, r.payload);
@@ -66,6 +68,7 @@ bool decode_into(Reader& from, RecordView& r) {
     if ((flags & has_expiry) != 0) r.expires_at = Wall{std::chrono::microseconds{from.le<std::int64_t>()}};
     if ((flags & has_cause) != 0) r.cause = Position{from.varint()};
     if ((flags & has_properties) != 0) r.properties = from.counted();
+    r.row = (flags & has_row) != 0;
   }
   return from.ok() && r.kind <= Kind::gap && r.qos <= 2;
 }

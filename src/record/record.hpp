@@ -64,6 +64,7 @@ struct Record {
   std::optional<Wall> expires_at;  // never delivered from then on (MQTT 5 expiry, a command's not-after)
   std::optional<Position> cause;   // the record it was derived from
   Bytes properties;                // MQTT 5 PUBLISH properties to forward, as on the wire, without their length
+  bool row = false;                // `payload` is a row that stands for its JSON (codec/row.hpp); class low only
 };
 
 struct RecordView : Record {
@@ -83,6 +84,8 @@ bool decode_into(Reader& from, RecordView& to);
 std::optional<Class> skip(Reader& from);
 // The class of the record at the front of bytes that hold one.
 inline Class class_at(Bytes record) { return static_cast<Class>(std::to_integer<unsigned>(record[0]) & 3U); }
+// Whether its payload is a row.
+inline bool is_row_at(Bytes record) { return record.size() > 1 && (std::to_integer<unsigned>(record[1]) & 32U) != 0; }
 
 // ---- topics (MQTT 5.0 section 4.7) ----
 inline constexpr std::size_t topic_bytes_max = 1024;  // of UTF-8; MQTT allows 65,535
@@ -92,6 +95,7 @@ inline constexpr std::size_t topic_levels_max = 128;
 Result<> check_topic(std::string_view topic);
 Result<> check_filter(std::string_view filter);
 bool matches(std::string_view filter, std::string_view topic);
+bool filters_meet(std::string_view a, std::string_view b);  // some topic matches both
 // The 2nd level: `sensors/{id}/data`, `alerts/{id}`. Empty when there is none.
 std::string_view device_of(std::string_view topic);
 // May stand in a topic as one level: not empty, no `/ + #`, no control character, UTF-8, at most 128 bytes.

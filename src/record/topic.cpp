@@ -108,6 +108,19 @@ bool matches(std::string_view filter, std::string_view topic) {
   }
 }
 
+bool filters_meet(std::string_view a, std::string_view b) {
+  bool more_a = true;
+  bool more_b = true;
+  while (true) {
+    const auto x = take_level(a, more_a);
+    const auto y = take_level(b, more_b);
+    if (x == "#" || y == "#") return true;
+    if (x != "+" && y != "+" && x != y) return false;
+    if (!more_a && !more_b) return true;
+    if (more_a != more_b) return (more_a ? a : b) == "#";  // `a/#` matches `a`
+  }
+}
+
 std::string_view device_of(std::string_view topic) {
   const auto first = topic.find('/');
   if (first == std::string_view::npos) return {};

@@ -326,17 +326,10 @@ void append_java_double(std::string& to, double value) {
 }
 
 void append_sql_time(std::string& to, const Type& type, std::int64_t value) {
-  const EventTime time{std::chrono::milliseconds{type.kind == Kind::date ? value * day_ms : value}};
-  const auto at = to.size();
-  append_sql(to, time);
   if (type.kind == Kind::date)
-    to.resize(at + 10);
-  else if (type.precision == 0)
-    to.resize(at + 19);
-  else if (type.precision < 3)
-    to.resize(at + 20 + static_cast<std::size_t>(type.precision));
+    codec::append_date(to, value);
   else
-    to.append(static_cast<std::size_t>(type.precision - 3), '0');
+    codec::append_sql_time(to, value, type.precision);
 }
 
 Result<ExpressionPtr> make_cast(ExpressionPtr from, const Type& to) {

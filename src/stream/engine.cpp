@@ -1,5 +1,6 @@
 // The engine: records into plans, rows into records, and what is remembered across a crash.
 #include <algorithm>
+#include <bit>
 #include <mutex>
 
 #include "base/logger.hpp"
@@ -46,6 +47,7 @@ class EngineImpl final : public Engine {
   // True when a pipeline is new or changed.
   Result<bool> restore(const log::Checkpoint& from);
   Result<> find_standing();
+  void settle_form(SinkForm& sink) const;
   void make_groups();
   void take_record(const record::RecordView& view, std::uint32_t index);
   void run_slice(std::span<const record::RecordView> records);
@@ -66,6 +68,7 @@ class EngineImpl final : public Engine {
   Position saved_{};
   std::optional<log::Checkpoint> waiting_;  // taken, its position not yet committed
   Position waiting_for_{};
+  log::Rows rows_ = log::Rows::left_out;  // unless a pipeline reads what others may store so
   Arena arena_;
   std::vector<Ref> refs_;
   std::string bytes_;            // topics and payloads of outputs_
@@ -86,6 +89,9 @@ Result<std::vector<std::unique_ptr<Live>>> EngineImpl::plan(const std::vector<Pi
     }
   }
   TRY(check_circles(all));
+  for (const auto& one : all) {
+    for (auto& sink : one->sinks) settle_form(sink);
+  }
   return all;
 }
 
@@ -151,6 +157,7 @@ Result<bool> EngineImpl::restore(const log::Checkpoint& from) {
       if (live_[k]->name != name || live_[k]->version != version) continue;
       if (!live_[k]->plan->load(state)) {  // a newer program plans the same text otherwise
         live_[k] = TRY(make_live({live_[k]->name, live_[k]->text}, deps_));
+        for (auto& sink : live_[k]->sinks) settle_form(sink);
         continue;
       }
       live_[k]->start = start;
@@ -170,6 +177,20 @@ Result<bool> EngineImpl::restore(const log::Checkpoint& from) {
   return changed;
 }
 
+// What is the same for all rows of a sink. Statistics, which are kept for an hour and seldom read, are stored without
+// being made text first.
+void EngineImpl::settle_form(SinkForm& sink) const {
+  const auto classes = deps_.classes.of_filter(sink.filter);
+  if (!sink.cls && std::has_single_bit(classes)) sink.cls = static_cast<record::Class>(std::countr_zero(classes));
+  if (!sink.may_be_row() || classes != record::mask(record::Class::low)) return;
+  Buffer shape;
+  codec::encode_shape(shape, sink.json().shape());
+  if (const auto id = deps_.log.shape(shape))
+    sink.shape = *id;
+  else if (id.error().code != Code::unsupported)
+    logger::warn("stream", "statistics are stored as text", {{"why", id.error().text()}});
+}
+
 // The results that the stretch to be read again has brought already: a cause's stand all together or not at all.
 Result<> EngineImpl::find_standing() {
   for (auto at = next_;;) {
@@ -187,9 +208,11 @@ Result<> EngineImpl::find_standing() {
 }
 
 void EngineImpl::make_groups() {
+  rows_ = log::Rows::left_out;
   for (std::size_t p = 0; p < live_.size(); ++p) {
     for (std::size_t t = 0; t < live_[p]->reads.size(); ++t) {
       const auto& filter = live_[p]->reads[t];
+      if ((deps_.classes.of_filter(filter) & record::mask(record::Class::low)) != 0) rows_ = log::Rows::as_json;
       // A pipeline whose start lies ahead must not see what others replay, so it reads by itself.
       auto group = std::ranges::find_if(groups_, [&](const auto& g) {
         return g->filter == filter && live_[g->pipelines[0]]->start == live_[p]->start;
@@ -211,7 +234,7 @@ void EngineImpl::make_groups() {
 
 Result<bool> EngineImpl::step() {
   TRY(flush());
-  const auto chunk = TRY(deps_.log.read(next_, {.bytes_max = chunk_bytes_max}));
+  const auto chunk = TRY(deps_.log.read(next_, {.rows = rows_, .bytes_max = chunk_bytes_max}));
   if (chunk.empty()) {
     next_ = std::max(next_, chunk.next());
     return false;
@@ -331,6 +354,14 @@ void EngineImpl::write_row(const Ref& ref, const record::RecordView& cause, std:
   to.cls = form.cls ? *form.cls : deps_.classes.of(std::string_view(bytes_).substr(to.topic.at));
   if (form.ttl_ms > 0) to.expires_at = cause.appended_at + std::chrono::milliseconds{form.ttl_ms};
   to.payload.at = bytes_.size();
+  if (form.shape && to.cls == record::Class::low) {
+    to.row = true;
+    bytes_.append(reinterpret_cast<const char*>(&*form.shape), sizeof *form.shape);
+    form.json().append_row(bytes_, batch, ref.row);
+    to.payload.size = bytes_.size() - to.payload.at;
+    outputs_.push_back(std::move(to));
+    return;
+  }
   bytes_ += '{';
   if (form.payload == Payload::alert) bytes_.append("\"alert_id\":\"").append(id) += '"';
   if (form.payload == Payload::command) bytes_.append("\"command_id\":\"").append(id) += '"';
@@ -378,6 +409,7 @@ Result<> EngineImpl::flush() {
       to.origin = live_[from.pipeline]->origin;
       to.expires_at = from.expires_at;
       to.cause = from.cause;
+      to.row = from.row;
       bytes += to.topic.size() + to.payload.size() + 64;
       records.push_back(to);
     }

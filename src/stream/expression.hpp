@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/result.hpp"
@@ -52,10 +53,15 @@ class Kernel final : public Expression {
   const Column& run(const Batch& in, Arena& arena, std::index_sequence<I...>) {
     const Column* from[sizeof...(In)] = {&args[I]->evaluate(in, arena)...};
     out_.grow(in.rows);
-    auto& to = out_.template data<Out>();
-    for (std::size_t row = 0; row < in.rows; ++row) {
-      const bool null = (from[I]->null[row] | ...);
-      out_.null[row] = null || !f_(arena, to[row], from[I]->template data<In>()[row]...);
+    // Plain pointers: what is written through one would else have every vector's address read again.
+    const std::uint8_t* const nulls[sizeof...(In)] = {from[I]->null.data()...};
+    const std::tuple<const In*...> values{from[I]->template data<In>().data()...};
+    auto* const null_out = out_.null.data();
+    auto* const out = out_.template data<Out>().data();
+    const auto rows = in.rows;
+    for (std::size_t row = 0; row < rows; ++row) {
+      const bool null = (nulls[I][row] | ...) != 0;
+      null_out[row] = null || !f_(arena, out[row], std::get<I>(values)[row]...);
     }
     return out_;
   }

@@ -237,11 +237,19 @@ class Coalesce final : public Expression {
  public:
   using Expression::Expression;
   const Column& evaluate(const Batch& in, Arena& arena) override {
+    const auto& first = args[0]->evaluate(in, arena);
+    const auto first_null = std::find(first.null.begin(), first.null.begin() + static_cast<std::ptrdiff_t>(in.rows), 1);
+    auto missing = static_cast<std::size_t>(first_null - first.null.begin());
+    if (missing == in.rows) return first;  // nothing is left to fill, and nothing else is computed
     out_.grow(in.rows);
-    for (std::size_t i = 0; i < args.size(); ++i) {
+    for (std::size_t row = 0; row < in.rows; ++row) copy_value(out_, row, first, row);
+    for (std::size_t i = 1; i < args.size() && missing < in.rows; ++i) {
       const auto& from = args[i]->evaluate(in, arena);
-      for (std::size_t row = 0; row < in.rows; ++row) {
-        if (i == 0 || out_.null[row]) copy_value(out_, row, from, row);
+      const auto begin = std::exchange(missing, in.rows);
+      for (std::size_t row = begin; row < in.rows; ++row) {
+        if (!out_.null[row]) continue;
+        copy_value(out_, row, from, row);
+        if (out_.null[row]) missing = std::min(missing, row);
       }
     }
     return out_;

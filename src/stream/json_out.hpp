@@ -1,10 +1,11 @@
 // Rows into JSON objects: fields in the columns' order, rows within rows as objects, numbers as short as they read
-// back.
+// back. On the way a row is the values of codec/row.hpp, which may be stored instead of the text.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "codec/row.hpp"
 #include "stream/node.hpp"
 
 namespace skerry::stream {
@@ -16,19 +17,13 @@ class RowJson {
   RowJson(const Scope& scope, TimeStyle style, bool skip_null);
   // The fields without brackets around, each with a comma before it when something stands in `to` behind a '{'.
   void append_fields(std::string& to, const Batch& batch, std::size_t row) const;
+  // The values alone, which append_row_fields() makes the same text of.
+  void append_row(std::string& to, const Batch& batch, std::size_t row) const;
+  const codec::Shape& shape() const { return shape_; }
 
  private:
-  struct Part {
-    std::string key;  // "name":
-    Type type;
-    std::vector<Part> parts;
-  };
-  static Part part_of(const std::string& name, const Type& type);
-  void append_value(std::string& to, const Part& part, const Column& column, std::size_t row) const;
-
-  std::vector<Part> parts_;
-  TimeStyle style_;
-  bool skip_null_;
+  codec::Shape shape_;
+  std::size_t leaves_ = 0;
 };
 
 }  // namespace skerry::stream

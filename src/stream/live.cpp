@@ -113,7 +113,7 @@ Result<> check_circles(const std::vector<std::unique_ptr<Live>>& all) {
   const auto feeds = [&](const Live& a, const Live& b) {
     for (const auto& sink : a.sinks) {
       for (const auto& read : b.reads) {
-        if (filters_meet(sink.filter, read)) return true;
+        if (record::filters_meet(sink.filter, read)) return true;
       }
     }
     return false;

@@ -2,8 +2,10 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 
 #include "stream/expression.hpp"
+#include "stream/limits.hpp"
 
 namespace skerry::stream {
 namespace {
@@ -140,24 +142,43 @@ class Distinct final : public Expression {
   }
 };
 
-// Pairs of condition and value, the last value without one. Every branch is computed; nothing in one can fail.
+// Pairs of condition and value, the last value without one. A branch is computed when some row of the batch takes it;
+// nothing in one can fail.
 class Case final : public Expression {
  public:
   using Expression::Expression;
   const Column& evaluate(const Batch& in, Arena& arena) override {
-    columns_.resize(args.size());
-    for (std::size_t i = 0; i < args.size(); ++i) columns_[i] = &args[i]->evaluate(in, arena);
     out_.grow(in.rows);
-    for (std::size_t row = 0; row < in.rows; ++row) {
-      std::size_t i = 0;
-      while (i + 1 < args.size() && (columns_[i]->null[row] || columns_[i]->i64[row] == 0)) i += 2;
-      copy_value(out_, row, *columns_[i + 1 < args.size() ? i + 1 : i], row);
+    open_.resize(in.rows);
+    std::iota(open_.begin(), open_.end(), 0U);
+    for (std::size_t i = 0; i < args.size() && !open_.empty(); i += 2) {
+      if (i + 1 == args.size()) {  // ELSE
+        const auto& value = args[i]->evaluate(in, arena);
+        if (open_.size() == in.rows) return value;
+        for (const auto row : open_) copy_value(out_, row, value, row);
+        break;
+      }
+      const auto& when = args[i]->evaluate(in, arena);
+      taken_.clear();
+      std::size_t left = 0;
+      for (const auto row : open_) {
+        if (!when.null[row] && when.i64[row] != 0)
+          taken_.push_back(row);
+        else
+          open_[left++] = row;
+      }
+      open_.resize(left);
+      if (taken_.empty()) continue;
+      const auto& value = args[i + 1]->evaluate(in, arena);
+      if (taken_.size() == in.rows) return value;
+      for (const auto row : taken_) copy_value(out_, row, value, row);
     }
     return out_;
   }
 
  private:
-  std::vector<const Column*> columns_;
+  std::vector<std::uint32_t> open_;  // rows that no condition has taken yet
+  std::vector<std::uint32_t> taken_;
 };
 
 std::int64_t wrap(Kind kind, std::int64_t v) {
@@ -297,6 +318,10 @@ Result<ExpressionPtr> decimal_arithmetic(char op, const Type& type, ExpressionPt
   switch (op) {
     case '*': {
       const int cut = sa + sb - scale;
+      if (cut == 0 && precision == decimal_digits_max) {
+        return kernel<D, D, D>(
+            type, [](Arena&, D& o, D x, D y) { return decimal_multiply(x, y, o); }, std::move(a), std::move(b));
+      }
       return kernel<D, D, D>(
           type, [=](Arena&, D& o, D x, D y) { return decimal_multiply(x, y, cut, precision, o); }, std::move(a),
           std::move(b));

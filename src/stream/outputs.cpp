@@ -117,24 +117,4 @@ bool SinkForm::append_topic(std::string& to, const Batch& batch, std::size_t row
   return true;
 }
 
-bool filters_meet(std::string_view a, std::string_view b) {
-  while (true) {
-    const auto level = [](std::string_view& rest, bool& more) {
-      const auto slash = rest.find('/');
-      more = slash != std::string_view::npos;
-      const auto one = rest.substr(0, slash);
-      rest = more ? rest.substr(slash + 1) : std::string_view{};
-      return one;
-    };
-    bool more_a = false;
-    bool more_b = false;
-    const auto x = level(a, more_a);
-    const auto y = level(b, more_b);
-    if (x == "#" || y == "#") return true;
-    if (x != "+" && y != "+" && x != y) return false;
-    if (!more_a && !more_b) return true;
-    if (more_a != more_b) return (more_a ? a : b) == "#";  // a/# matches a too
-  }
-}
-
 }  // namespace skerry::stream

@@ -25,12 +25,16 @@ class SinkForm {
   bool retain = false;
   std::optional<record::Class> cls;  // of the option 'class'
   std::int64_t ttl_ms = 0;
-  std::string filter;  // the topics it may write, as a filter
+  std::string filter;                  // the topics it may write, as a filter
+  std::optional<std::uint32_t> shape;  // its rows are stored as values (codec/row.hpp)
 
   // Appends the row's topic to `to`. False when a name in it is NULL or cannot stand in a topic.
   bool append_topic(std::string& to, const Batch& batch, std::size_t row) const;
   const RowJson& json() const { return json_; }
   bool has_time() const { return has_time_; }
+  bool may_be_row() const {
+    return payload == Payload::plain && !retain && !has_time_ && (!cls || *cls == record::Class::low);
+  }
 
  private:
   SinkForm(const Scope& scope, TimeStyle style, bool skip_null) : json_(scope, style, skip_null) {}
@@ -42,9 +46,6 @@ class SinkForm {
   RowJson json_;
   bool has_time_ = false;
 };
-
-// True when some topic matches both filters.
-bool filters_meet(std::string_view a, std::string_view b);
 
 // Where in a Batch of Outputs a text lies.
 struct Span {
@@ -60,6 +61,7 @@ struct Output {
   record::Class cls = record::Class::medium;
   std::uint8_t qos = 0;
   bool retain = false;
+  bool row = false;  // the payload is a shape's id and values
   Span topic;
   Span payload;
   std::optional<Wall> expires_at;

@@ -10,9 +10,13 @@
 #include <string_view>
 #include <vector>
 
+#include "codec/text.hpp"
+
 namespace skerry::stream {
 
-using Int128 = __int128;
+using codec::append_decimal;
+using codec::append_double;
+using codec::Int128;
 using Uint128 = unsigned __int128;
 
 enum class Kind : std::uint8_t {
@@ -73,29 +77,29 @@ std::optional<Type> arithmetic_type(char op, const Type& a, const Type& b);
 Int128 power_of_ten(int exponent);  // 0..38
 // False when the result has more than `precision` digits. Rounds half away from zero where digits are cut.
 bool rescale(Int128 value, int from_scale, int to_scale, int precision, Int128& out);
-bool decimal_multiply_wide(Int128 a, Int128 b, int cut_digits, int precision, Int128& out);
-// a * b / 10^cut
-inline bool decimal_multiply(Int128 a, Int128 b, int cut_digits, int precision, Int128& out) {
-  const bool narrow = a == static_cast<std::int64_t>(a) && b == static_cast<std::int64_t>(b);
-  if (narrow && cut_digits == 0 && precision == 38) {  // 126 bits are less than 38 digits
-    out = static_cast<Int128>(static_cast<std::int64_t>(a)) * static_cast<std::int64_t>(b);
-    return true;
-  }
-  return decimal_multiply_wide(a, b, cut_digits, precision, out);
-}
-bool decimal_divide(Int128 a, Int128 b, int add_digits, int precision, Int128& out);  // a * 10^add / b; b != 0
 inline constexpr Int128 beyond_38_digits =
     static_cast<Int128>(10'000'000'000'000'000'000ULL) * 10'000'000'000'000'000'000ULL;
 bool fits_narrow(Int128 value, int precision);
 inline bool fits(Int128 value, int precision) {
   return precision == 38 ? value < beyond_38_digits && value > -beyond_38_digits : fits_narrow(value, precision);
 }
+bool decimal_multiply_wide(Int128 a, Int128 b, int cut_digits, int precision, Int128& out);
+// a * b of 38 digits at most.
+inline bool decimal_multiply(Int128 a, Int128 b, Int128& out) {
+  if (a == static_cast<std::int64_t>(a) && b == static_cast<std::int64_t>(b)) {  // 126 bits are less than 38 digits
+    out = static_cast<Int128>(static_cast<std::int64_t>(a)) * static_cast<std::int64_t>(b);
+    return true;
+  }
+  return !__builtin_mul_overflow(a, b, &out) && fits(out, 38);
+}
+// a * b / 10^cut
+inline bool decimal_multiply(Int128 a, Int128 b, int cut_digits, int precision, Int128& out) {
+  if (cut_digits == 0 && precision == 38) return decimal_multiply(a, b, out);
+  return decimal_multiply_wide(a, b, cut_digits, precision, out);
+}
+bool decimal_divide(Int128 a, Int128 b, int add_digits, int precision, Int128& out);  // a * 10^add / b; b != 0
 double to_double(Int128 value, int scale);
 bool decimal_of_double(double value, int precision, int scale, Int128& out);  // of the shortest text, half up
 bool decimal_of_text(std::string_view text, int precision, int scale, Int128& out);
-void append_decimal(std::string& to, Int128 value, int scale);
-
-// As CAST(DOUBLE AS STRING) and JSON write it: the shortest text that reads back as the same number.
-void append_double(std::string& to, double value);
 
 }  // namespace skerry::stream

@@ -230,5 +230,40 @@ TEST(Engine, PipelinesFeedEachOther) {
   EXPECT_EQ(b.made()[1]->view.cls, record::Class::high);
 }
 
+// Whoever reads statistics sees the same bytes, stored as rows or as text.
+TEST(Engine, RowsAreTheStatisticsTextByteForByte) {
+  const PipelineText other{"other", R"(
+    CREATE TABLE sensors (device_id STRING METADATA VIRTUAL, temperature DOUBLE, n BIGINT, word STRING)
+    WITH ('connector' = 'mqtt', 'topic' = 'sensors/+/data', 'format' = 'json');
+    CREATE TABLE stats (device_id STRING, a BIGINT, b DECIMAL(20, 4), c BOOLEAN, d FLOAT, e STRING, f DATE,
+      g TIMESTAMP(3), h ROW<x DOUBLE, y ROW<z STRING>>)
+    WITH ('connector' = 'mqtt', 'topic' = 'analytics/{device_id}/other', 'format' = 'json');
+    INSERT INTO stats SELECT device_id, n, CAST(temperature AS DECIMAL(20, 4)), n > 3, CAST(temperature AS FLOAT), word,
+      DATE '2026-01-31', TIMESTAMP '2026-01-31 23:59:59.123', ROW(temperature / n, ROW(word)) FROM sensors;)"};
+  const auto run = [&](bool rows) {
+    Bench b;
+    b.log.keeps_rows = rows;
+    EXPECT_TRUE(b.open({shipped("anomaly"), other}).has_value());
+    for (int i = 0; i < 40; ++i) {
+      const auto n = i % 7 == 6 ? std::string("null") : std::to_string(i * 1'000'003LL);
+      b.read("d" + std::to_string(i % 3), R"({"temperature":)" + std::to_string(20 + i * 0.37) + R"(,"n":)" + n +
+                                              (i % 5 == 4 ? "" : R"(,"word":"a\"\u00fc\n")") +
+                                              (i % 2 ? R"(,"humidity":40.5)" : "") + "}");
+    }
+    b.run();
+    std::vector<std::string> to;
+    std::size_t as_rows = 0;
+    for (const auto* one : b.made()) {
+      to.push_back(one->topic + " " + one->payload);
+      as_rows += one->view.row;
+    }
+    EXPECT_EQ(as_rows, rows ? 40 + 13U : 0U);
+    return to;
+  };
+  const auto text = run(false);
+  EXPECT_EQ(text.size(), 53U);
+  EXPECT_EQ(run(true), text);
+}
+
 }  // namespace
 }  // namespace skerry::stream

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <string>
 
+#include "codec/row.hpp"
 #include "log/log.hpp"
 
 namespace skerry::stream {
@@ -19,6 +21,8 @@ class FakeLog final : public log::Log {
   Wall now{std::chrono::microseconds{1'767'225'600'000'000}};
   bool busy = false;
   bool commits_at_once = true;
+  bool keeps_rows = false;
+  std::map<std::uint32_t, codec::Shape> shapes;
   int appends = 0;
   std::deque<Kept> kept;
 
@@ -36,11 +40,23 @@ class FakeLog final : public log::Log {
         kept.emplace_back(Kept{std::string(one.topic), std::string(as_text(one.payload)), std::string(one.origin), {}});
     static_cast<record::Record&>(to.view) = one;
     to.view.topic = to.topic;
+    if (one.row) {  // as the log gives them
+      std::string json = "{";
+      const auto& shape = shapes.at(load_le<std::uint32_t>(one.payload.data()));
+      if (!codec::append_row_fields(json, shape, one.payload.subspan(4))) std::abort();
+      to.payload = json + "}";
+    }
     to.view.payload = as_bytes(to.payload);
     to.view.origin = to.origin;
     to.view.position = at;
     to.view.appended_at = when;
     next_ = at + 1;
+  }
+  Result<std::uint32_t> shape(Bytes bytes) override {
+    if (!keeps_rows) return fail(Code::unsupported, "no rows");
+    const auto id = static_cast<std::uint32_t>(bytes.size());
+    shapes[id] = *codec::decode_shape(bytes);
+    return id;
   }
   std::optional<Mono> commit_due() const override { return {}; }
   Result<> commit() override {
