@@ -76,7 +76,7 @@ Result<bool> Exchanges::step() {
     if (moved) forget_old(clock_.wall());
     return false;
   }
-  const auto chunk = TRY(log_.read(position(), {.committed_only = true}));
+  const auto chunk = TRY(log_.read(position(), {.rows = log::Rows::left_out, .committed_only = true}));
   const auto now = clock_.wall();
   for (const auto& r : chunk.records()) {
     if (!r.origin.starts_with(prefix) || r.appended_at + exchange_lifetime < now) continue;
