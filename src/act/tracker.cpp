@@ -62,7 +62,17 @@ Result<> LogTracker::load() {
     }
   }
   saved_ = position();
+  pin();
   return catch_up();
+}
+
+// The records of commands that are not finished outlive trimming.
+void LogTracker::pin() const {
+  std::vector<Position> positions;
+  for (const auto& [position, command] : index_.commands()) {
+    if (is_open(command.state)) positions.push_back(position);
+  }
+  log_.pin("act", saved_, std::move(positions));
 }
 
 Result<bool> LogTracker::step() {
@@ -306,6 +316,7 @@ Result<> LogTracker::checkpoint() {
   const std::scoped_lock lock(mutex_);
   changed_ = 0;
   saved_ = at;
+  pin();
   return {};
 }
 

@@ -54,6 +54,7 @@ class LogTracker final : public Tracker {
   Result<> judge_pending();
   void prune_pending();
   Result<> expire(Wall now);
+  void pin() const;
   Result<> catch_up();  // what waited for position_ to get there
 
   bool replaying() const { return position() < replay_end_; }

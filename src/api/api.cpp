@@ -111,8 +111,8 @@ class ApiImpl final : public Api {
 void ApiImpl::ground_routes() {
   answer("/healthz", [](const Request&) { return http::json(R"({"status":"ok"})"); });
   answer("/readyz", [this](const Request&) -> Result<Response> {
-    if (deps_.log.stats().failed)
-      return http::problem(503, "the log has failed: nothing can be acknowledged; see the gateway's log");
+    const auto log = deps_.log.stats();
+    if (log.state != log::State::ok) return http::problem(503, log.trouble);
     return http::json(R"({"status":"ready"})");
   });
   answer("/metrics", [this](const Request&) {

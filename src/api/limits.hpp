@@ -26,6 +26,7 @@ inline constexpr int event_periods_per_batch = 5;                     // reading
 inline constexpr int event_periods_per_status = 20;                   // status: once a second
 inline constexpr std::chrono::milliseconds failed_check_period{100};  // while answers wait: has the log failed?
 inline constexpr int rate_seconds = 5;                                // messages per second are measured over
+inline constexpr std::size_t recent_gaps_shown = 10;                  // in the status
 inline constexpr int quantile_seconds = 60;                           // and quantiles of durations over
 
 static_assert(event_period * event_periods_per_batch == std::chrono::milliseconds{250});

@@ -63,6 +63,72 @@ std::string Status::quantiles(const metrics::Histogram* histogram, const Buckets
   return text;
 }
 
+namespace {
+
+// What is gone, by class and reason; and what went last, newest first.
+std::pair<std::string, std::string> gaps_text(const log::Log& log, const log::Stats& stats) {
+  std::string sums;
+  for (std::size_t c = 0; c < record::class_count; ++c) {
+    for (std::size_t r = 0; r < log::gap_reason_count; ++r) {
+      if (stats.gone[c][r] == 0) continue;
+      if (!sums.empty()) sums += ',';
+      ObjectText(sums)
+          .text("class", record::name(static_cast<record::Class>(c)))
+          .text("reason", log::name(static_cast<log::GapReason>(r)))
+          .count("records", stats.gone[c][r])
+          .end();
+    }
+  }
+  auto all = log.gaps();
+  const auto shown = std::min(all.size(), recent_gaps_shown);
+  std::ranges::partial_sort(all, all.begin() + static_cast<std::ptrdiff_t>(shown),
+                            [](const log::Gap& a, const log::Gap& b) { return a.at > b.at; });
+  std::string recent;
+  for (std::size_t i = 0; i < shown; ++i) {
+    if (!recent.empty()) recent += ',';
+    ObjectText(recent)
+        .text("class", record::name(all[i].cls))
+        .text("reason", log::name(all[i].reason))
+        .count("from", all[i].from.value)
+        .count("to", all[i].to.value)
+        .time("declared_at", all[i].at)
+        .end();
+  }
+  return {"[" + sums + "]", "[" + recent + "]"};
+}
+
+std::string log_status(const log::Log& log, const log::Stats& stats) {
+  const auto [gaps, recent] = gaps_text(log, stats);
+  std::string text;
+  ObjectText object(text);
+  object.count("begin", log.begin().value).count("committed_end", log.committed_end().value);
+  object.count("journal_bytes", stats.journal_bytes).count("block_bytes", stats.block_bytes);
+  object.flag("failed", stats.failed).text("state", log::name(stats.state));
+  if (stats.trouble.empty()) {
+    object.raw("trouble", "null");
+  } else {
+    object.text("trouble", stats.trouble);
+  }
+  object.count("read_errors", stats.read_errors).count("epochs", log.epochs().size());
+  object.count("used_bytes", stats.used_bytes).count("budget_bytes", stats.budget_bytes);
+  object.count("disk_free_bytes", stats.disk_free_bytes);
+  if (stats.disk_seconds > 0) {
+    object.number("disk_hours_left", stats.disk_seconds / 3600);
+  } else {
+    object.raw("disk_hours_left", "null");
+  }
+  object.number("wear_bytes_per_day", stats.wear_bytes_per_day);
+  if (stats.oldest > Wall{}) {
+    object.time("oldest", stats.oldest);
+  } else {
+    object.raw("oldest", "null");
+  }
+  object.raw("gaps", gaps).raw("recent_gaps", recent).end();
+  return text;
+}
+
+}  // namespace
+
 std::string Status::json() const {
   const auto log = deps_.log.stats();
   const auto counts = deps_.history.counts();
@@ -73,14 +139,7 @@ std::string Status::json() const {
     for (const auto& [name, port] : deps_.ports()) port_object.count(name, port);
   }
   port_object.end();
-  std::string log_text;
-  ObjectText(log_text)
-      .count("begin", deps_.log.begin().value)
-      .count("committed_end", deps_.log.committed_end().value)
-      .count("journal_bytes", log.journal_bytes)
-      .count("block_bytes", log.block_bytes)
-      .flag("failed", log.failed)
-      .end();
+  const auto log_text = log_status(deps_.log, log);
   std::string text;
   ObjectText object(text);
   object.text("version", deps_.info.version).text("gateway_id", deps_.info.gateway_id);
@@ -97,7 +156,7 @@ std::string Status::json() const {
   object.raw("commit_seconds", quantiles(deps_.commit_seconds, &Sample::commit, false));
   if (deps_.configuration.status) object.raw("config", deps_.configuration.status());
   object.raw("uplink", deps_.uplink ? deps_.uplink() : "null");
-  object.raw("log", log_text).flag("ready", !log.failed);
+  object.raw("log", log_text).flag("ready", log.state == log::State::ok);
   object.end();
   return text;
 }

@@ -50,8 +50,13 @@ class Files {
   virtual Result<> rename(std::string_view from, std::string_view to) = 0;  // replaces `to`
   virtual Result<> sync_dir(std::string_view dir) = 0;
   virtual Result<Space> space(std::string_view dir) = 0;
-  // Held until the returned object goes; Code::busy when another process holds it.
+  // Held until the returned object goes; Code::busy when another process holds it, and `what` says which.
   virtual Result<std::unique_ptr<File>> lock(std::string_view path) = 0;
+  // A number that stays as long as the folder does, over restarts and renames, and changes when its files are copied or
+  // restored into another. 0: this cannot be told here.
+  virtual Result<std::uint64_t> place(std::string_view /*dir*/) { return std::uint64_t{0}; }
+  // What was sent to the disk through this object so far, in whole pages of 4 KiB: what flash is worn by.
+  virtual std::uint64_t bytes_to_disk() const { return 0; }
 };
 
 Files& system_files();

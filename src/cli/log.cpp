@@ -25,11 +25,14 @@ int log_verify(const LogOptions& options) {
   const auto n = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
   if (options.json) {
     std::printf(
-        "{\"records\":%llu,\"batches\":%llu,\"segments\":%llu,\"blocks\":%llu,\"torn_bytes\":%llu,\"problems\":%llu}\n",
-        n(done->records), n(done->batches), n(done->segments), n(done->blocks), n(done->torn_bytes), n(done->problems));
+        "{\"records\":%llu,\"batches\":%llu,\"segments\":%llu,\"blocks\":%llu,\"torn_bytes\":%llu,\"gone\":%llu,"
+        "\"problems\":%llu}\n",
+        n(done->records), n(done->batches), n(done->segments), n(done->blocks), n(done->torn_bytes), n(done->gone),
+        n(done->problems));
   } else {
-    std::printf("%llu records in %llu batches of %llu segments and %llu blocks, %llu problems\n", n(done->records),
-                n(done->batches), n(done->segments), n(done->blocks), n(done->problems));
+    std::printf("%llu records in %llu batches of %llu segments and %llu blocks, %llu gone as declared, %llu problems\n",
+                n(done->records), n(done->batches), n(done->segments), n(done->blocks), n(done->gone),
+                n(done->problems));
   }
   return done->problems == 0 ? 0 : 1;
 }

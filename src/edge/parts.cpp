@@ -63,6 +63,11 @@ log::Options log_options(const config::Config& config) {
       .segment_bytes = config.bytes("log.segment_bytes"),
       .tail_bytes_max = config.bytes("log.tail_bytes_max"),
       .waiting_bytes_max = config.bytes("log.waiting_bytes_max"),
+      .budget_bytes = config.bytes("log.budget"),
+      .disk_reserve = config.number("log.disk_reserve"),
+      .cache_duration =
+          std::chrono::floor<std::chrono::seconds>(config.duration("failover.offline_mode.cache_duration")),
+      .low_keep = std::chrono::floor<std::chrono::seconds>(config.duration("log.low_keep")),
   };
 }
 

@@ -31,6 +31,9 @@ config::Schema of_ground() {
       key::bytes("log.segment_bytes", "16MiB", 1048576, 1073741824, restart, "Size of one journal file."),
       key::bytes("log.tail_bytes_max", "4MiB", 65536, 268435456, restart, "Newest records kept in memory for readers."),
       key::bytes("log.waiting_bytes_max", "8MiB", 65536, 268435456, restart, "Appended and not yet on disk; beyond it doors push back."),
+      key::bytes("log.budget", "0B", 0, 1e15, restart, "Disk that the log may use for all its files before the least important records are trimmed; 0: what the disk has room for, less log.disk_reserve."),
+      key::number("log.disk_reserve", 0.15, "share of the disk", 0, 0.9, restart, "Stays free where log.budget is 0."),
+      key::duration("log.low_keep", "1h", 0, 31536000, restart, "Records of class low (analytics, diagnostics, logs) go when they are older; 0: they stay while there is room."),
       key::map("log.classes", restart, "Class of a topic: filter to critical, high, medium or low; the first match decides, and a map of one's own replaces the default one."),
   };
 }

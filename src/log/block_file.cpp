@@ -23,6 +23,16 @@ Result<Buffer> read_exactly(File& file, std::uint64_t at, std::uint64_t bytes, c
 
 }  // namespace
 
+Result<ClassMask> siblings_of(File& file) {
+  Buffer head(block::header_bytes);
+  const auto got = TRY(file.read(0, head));
+  if (got != head.size() || load_le<std::uint32_t>(head.data()) != block::header_magic ||
+      load_le<std::uint32_t>(head.data() + 4) != crc32c(Bytes(head).subspan(8))) {
+    return ClassMask{0};
+  }
+  return static_cast<ClassMask>(load_le<std::uint8_t>(head.data() + block::siblings_at) & record::all_classes);
+}
+
 Result<std::shared_ptr<BlockFile>> BlockFile::open(Files& files, std::string_view path, std::uint64_t epoch) {
   auto block = std::shared_ptr<BlockFile>(new BlockFile());
   block->path_ = path;
@@ -192,6 +202,13 @@ Result<Chunk> BlockStore::read(const BlockName& name, std::size_t chunk) const {
   unpacked_.push_front({text, chunk, records});
   if (unpacked_.size() > chunks_cached) unpacked_.pop_back();
   return records;
+}
+
+void BlockStore::forget(const BlockName& name) {
+  const auto text = block_name(name);
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(open_, [&](const auto& each) { return each.first == text; });
+  std::erase_if(unpacked_, [&](const Unpacked& each) { return each.name == text; });
 }
 
 }  // namespace skerry::log

@@ -44,8 +44,9 @@ class BlockWriter {
   static Result<std::unique_ptr<BlockWriter>> create(Files& files, std::string path, std::uint64_t epoch, Class cls);
 
   Result<> add(const RecordView& record);
-  // Writes what is left and the index, and syncs. The name that it should get.
-  Result<BlockName> finish(Position first, Position end);
+  // Writes what is left and the index, and syncs. The name that it should get. `siblings`: the classes that the segment
+  // has files of, so that a file that is lost is missed; 0: not said.
+  Result<BlockName> finish(Position first, Position end, ClassMask siblings);
   const std::string& path() const { return path_; }
   std::uint64_t bytes() const { return at_; }
 
@@ -70,6 +71,9 @@ class BlockWriter {
   std::vector<ChunkEntry> chunks_;
   std::map<std::string, Device, std::less<>> devices_;
 };
+
+// What a block file's header says of its siblings; 0 when it does not, or cannot be read.
+Result<ClassMask> siblings_of(File& file);
 
 // A block file open for reading. Any thread.
 class BlockFile {
@@ -102,6 +106,7 @@ class BlockStore {
 
   Result<std::shared_ptr<BlockFile>> open(const BlockName& name) const;
   Result<Chunk> read(const BlockName& name, std::size_t chunk) const;  // cached
+  void forget(const BlockName& name);                                  // it is gone, or another file has its name
   const std::string& dir() const { return dir_; }
 
  private:

@@ -1,8 +1,11 @@
 // Checkpoint files. docs/format/checkpoint.md
 #include "log/checkpoint.hpp"
 
+#include <algorithm>
+
 #include "base/logger.hpp"
 #include "codec/block.hpp"
+#include "log/limits.hpp"
 
 namespace skerry::log {
 namespace {
@@ -32,7 +35,9 @@ Result<> save(Files& files, std::string_view path, std::uint32_t version, Positi
   append_bytes(raw, state);
   Buffer packed;
   TRY(codec::pack_block(packed, raw));
-  return replace_file(files, path, packed);
+  TRY(replace_file(files, path, packed));
+  log.read_to(path, position);
+  return {};
 }
 
 Result<std::optional<Checkpoint>> load(Files& files, std::string_view path, std::uint32_t version, const Log& log) {
@@ -40,17 +45,31 @@ Result<std::optional<Checkpoint>> load(Files& files, std::string_view path, std:
     logger::warn("log", "a checkpoint is not used; its reader starts from the log", {{"path", path}, {"why", why}});
     return std::optional<Checkpoint>{};
   };
-  const auto packed = read_file(files, path, 512 * MiB);
+  auto packed = read_file(files, path, 512 * MiB);
+  for (int tries = 1; tries < read_tries && !packed && packed.error().code == Code::io; ++tries) {
+    packed = read_file(files, path, 512 * MiB);
+  }
   if (!packed && packed.error().code == Code::not_found) return std::optional<Checkpoint>{};
+  if (!packed && packed.error().code == Code::io) return none(packed.error().text());  // a start must not hang on it
   if (!packed) return std::unexpected(packed.error());
   auto raw = codec::unpack_block(*packed, state_bytes_max + header_bytes);
   if (!raw) return none(raw.error().what);
   if (raw->size() < header_bytes || load_le<std::uint32_t>(raw->data()) != magic) return none("it is no checkpoint");
   if (load_le<std::uint16_t>(raw->data() + 4) != format) return none("a newer program wrote it");
   if (load_le<std::uint32_t>(raw->data() + 8) != version) return none("its state is of another version");
-  if (load_le<std::uint64_t>(raw->data() + 16) != log.epoch()) return none("it belongs to another log");
+  const auto epoch = load_le<std::uint64_t>(raw->data() + 16);
   const Position position{load_le<std::uint64_t>(raw->data() + 24)};
-  if (position > log.committed_end()) return none("it is ahead of the log");
+  const auto epochs = log.epochs();
+  const auto its = std::ranges::find(epochs, epoch, &Epoch::id);
+  if (its == epochs.end()) return none("it belongs to another log");
+  if (its + 1 != epochs.end() && position > (its + 1)->from) return none("it is of records that a restore took back");
+  if (position > log.committed_end()) {
+    // Nothing is saved before it is committed, so the log once reached that far.
+    if (its + 1 == epochs.end())
+      TRY(log.begin_epoch("a checkpoint has seen records that the log has not: " + std::string(path)));
+    return none("it is ahead of the log");
+  }
+  log.read_to(path, position);
   Checkpoint checkpoint{position, std::move(*raw)};
   checkpoint.state.erase(checkpoint.state.begin(), checkpoint.state.begin() + header_bytes);
   return checkpoint;

@@ -19,8 +19,10 @@ struct Checkpoint {
 // Replaces the file atomically. `version` is the format of `state`.
 Result<> save(Files& files, std::string_view path, std::uint32_t version, Position position, Bytes state,
               const Log& log);
-// Nothing when there is none. A damaged file, another version, another epoch or a position past the log's end is told
-// to the operator, counted as none, and the reader starts from the log.
+// Nothing when there is none. A damaged or unreadable file, another version, another log or a position past the log's
+// end is told to the operator, counted as none, and the reader starts from the log. One past the end proves that the
+// log was put back to an older state: a new epoch begins. Both calls tell the log what its reader has saved
+// (Log::read_to).
 Result<std::optional<Checkpoint>> load(Files& files, std::string_view path, std::uint32_t version, const Log& log);
 
 }  // namespace skerry::log

@@ -1,5 +1,6 @@
 // The group commit: everything that waits becomes one batch, one write, one sync.
 #include <cmath>
+#include <utility>
 
 #include "base/logger.hpp"
 #include "log/log_impl.hpp"
@@ -57,6 +58,7 @@ void LogImpl::fail_for_good(const Error& error) {
   {
     const std::scoped_lock lock(mutex_);
     failed_ = true;
+    trouble_ = "the disk did not take a commit, so nothing is acknowledged until a restart: " + error.text();
     tail_.fail();
     due_.reset();
   }
@@ -85,27 +87,59 @@ Result<> LogImpl::commit() {
       fail_for_good(done.error());
       return fail(Code::io, done.error().what, done.error().where);
     }
+    bool began = false;
     {
       const std::scoped_lock lock(mutex_);
       not_before_ = begun + full_retry;
       due_ = not_before_;
+      began = !std::exchange(full_, true);
+      trouble_ = "there is no room on the disk, so doors push back until there is: " + done.error().text();
+    }
+    short_of_.store(std::max(options_.segment_bytes, Segment::bytes_of(*batch) + first_batch_at));
+    metrics_.full.set(1);
+    if (began) {
+      logger::error("log", "the disk is full: what waits still waits, doors push back, and trimming makes room",
+                    {{"why", done.error().text()}});
     }
     due_wakes_->call();
     return done;
   }
   const auto now = clock_.mono();
+  bool was_full = false;
   {
     const std::scoped_lock lock(mutex_);
+    was_full = std::exchange(full_, false);
     note_rate(*batch, now);
     tail_.finish(options_.tail_bytes_max);
     ++commits_;
     committed_end_.store(tail_.committed().position.value, std::memory_order_release);
+  }
+  if (was_full) {
+    short_of_.store(0);
+    metrics_.full.set(0);
+    logger::info("log", "there is room on the disk again", {});
   }
   metrics_.commits.add();
   metrics_.bytes_written.add(bytes);
   metrics_.commit_seconds.observe(seconds(begun, now));
   committed_->call();
   return {};
+}
+
+Result<> LogImpl::begin_epoch(std::string_view why) const {
+  const std::scoped_lock one(commit_mutex_);
+  Mark from;
+  Wall now{};
+  {
+    // What is not committed has no name outside yet.
+    const std::scoped_lock lock(mutex_);
+    from = tail_.committed();
+    now = steady_->now();
+  }
+  std::uint64_t id = 0;
+  do id = chance_.next();
+  while (id == 0 || epochs_->fits(id, from.position));
+  return epochs_->begin(id, from, now, why);
 }
 
 }  // namespace skerry::log

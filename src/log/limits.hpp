@@ -18,11 +18,16 @@ inline constexpr std::uint64_t stretch_bytes = 256 * KiB;        // one extent o
 inline constexpr std::uint64_t chunk_raw_bytes = 64 * KiB;       // of records in a block's chunk, before packing
 inline constexpr std::uint64_t chunk_raw_bytes_max = 128 * MiB;  // one record may be as large as an append
 inline constexpr std::uint64_t footer_raw_bytes_max = 64 * MiB;
-inline constexpr std::size_t spare_segments = 1;       // kept prewritten, so that a commit need not
-inline constexpr std::size_t free_segments_max = 3;    // more than these are removed
-inline constexpr std::size_t block_files_cached = 32;  // open, with their footers
-inline constexpr std::size_t chunks_cached = 8;        // unpacked
-inline constexpr std::size_t gaps_remembered = 1000;   // holes that were declared already
+inline constexpr std::size_t spare_segments = 1;                 // kept prewritten, so that a commit need not
+inline constexpr std::size_t free_segments_max = 3;              // more than these are removed
+inline constexpr std::size_t block_files_cached = 32;            // open, with their footers
+inline constexpr std::size_t chunks_cached = 8;                  // unpacked
+inline constexpr std::size_t gaps_remembered = 1000;             // places of damage whose offsets nobody knew
+inline constexpr std::uint64_t ballast_bytes = 256 * KiB;        // removed on a full disk so that gaps can be declared
+inline constexpr std::size_t trims_per_step = 16;                // block files that go with one declaration
+inline constexpr double packed_share_before_known = 0.3;         // of a record's bytes in blocks, before any was made
+inline constexpr double disk_seconds_max = 10.0 * 365 * 86'400;  // longer is not told
+inline constexpr int read_tries = 3;  // of a place that cannot be read, before it counts as damaged
 static_assert(append_bytes_max < batch_bytes_max);
 static_assert(chunk_raw_bytes_max >= append_bytes_max + chunk_raw_bytes);
 

@@ -5,8 +5,19 @@
 
 namespace skerry::log {
 
+std::string_view name(State state) {
+  static constexpr std::array<std::string_view, 3> names{"ok", "full", "failed"};
+  return names[static_cast<std::size_t>(state)];
+}
+
 LogImpl::Metrics::Metrics(metrics::Registry& r)
-    : commits(r.counter("skerry_log_commits_total", "Group commits, one sync each.")),
+    : read_errors(r.counter("skerry_log_read_errors_total", "Reads that the disk failed; each is tried again.")),
+      full(r.gauge("skerry_log_full", "1 while there is no room for what waits: doors push back.")),
+      used_bytes(r.gauge("skerry_log_used_bytes", "Bytes of all files of the log.")),
+      budget_bytes(r.gauge("skerry_log_budget_bytes", "Bytes that they may have before records are trimmed.")),
+      disk_seconds(r.gauge("skerry_log_disk_seconds", "How long a time the budget holds at the present rate.")),
+      wear(r.gauge("skerry_log_wear_bytes_per_day", "Sent to the disk in a day at the present rate, whole pages.")),
+      commits(r.counter("skerry_log_commits_total", "Group commits, one sync each.")),
       commit_seconds(r.histogram("skerry_log_commit_seconds", "From the begin of a commit to its end.")),
       bytes_written(r.counter("skerry_log_bytes_written_total", "Bytes written to the journal.")),
       damaged(r.counter("skerry_log_records_damaged_total", "Stored records found gone or unreadable.")),
@@ -18,17 +29,22 @@ LogImpl::Metrics::Metrics(metrics::Registry& r)
   for (std::size_t c = 0; c < record::class_count; ++c) {
     appended[c] = &r.counter("skerry_log_appended_total", "Records appended.",
                              {{"class", std::string(record::name(static_cast<Class>(c)))}});
+    for (std::size_t reason = 0; reason < gap_reason_count; ++reason) {
+      gone[c][reason] = &r.gauge("skerry_log_gap_records", "Records in declared gaps.",
+                                 {{"class", std::string(record::name(static_cast<Class>(c)))},
+                                  {"reason", std::string(name(static_cast<GapReason>(reason)))}});
+    }
   }
 }
 
 LogImpl::LogImpl(Files& files, Clock& clock, std::string_view dir, const Options& options, metrics::Registry& metrics)
-    : files_(files),
+    : metrics_(metrics),
+      files_(files, clock, metrics_.read_errors),
       clock_(clock),
       dir_(dir),
       journal_dir_(join_path(dir, "journal")),
       blocks_dir_(join_path(dir, "blocks")),
       options_(options),
-      metrics_(metrics),
       chance_(options.chance != nullptr ? *options.chance : system_chance()),
       shapes_(std::make_unique<Shapes>(files, join_path(dir, "shapes"), &metrics)),
       tail_(Mark{}) {
@@ -67,6 +83,7 @@ Result<Position> LogImpl::append(std::span<const Record> records, Urgency urgenc
     }
     first = tail_.next().position;
     if (records.empty()) return first;
+    for (std::size_t i = 0; i < sizes.size(); ++i) raw_bytes_[static_cast<std::size_t>(classes[i])] += sizes[i];
     if (tail_.add(sizes, classes, bytes, steady_->now())) {
       auto& batch = *tail_.waiting();
       batch.begun = clock_.mono();
@@ -122,19 +139,23 @@ void LogImpl::change_catalogue(const std::function<void(Catalogue&)>& change) {
 }
 
 Stats LogImpl::stats() const {
-  Stats stats;
   const std::scoped_lock lock(mutex_);
+  auto stats = measured_;
   for (std::size_t c = 0; c < record::class_count; ++c) {
     stats.ends[c] = {tail_.next().offsets[c]};
     stats.committed_ends[c] = {tail_.committed().offsets[c]};
   }
   stats.commits = commits_;
+  stats.journal_bytes = stats.block_bytes = 0;
   for (const auto& stretch : *catalogue_) {
     if (stretch.segment) stats.journal_bytes += stretch.segment->file_bytes();
-    if (stretch.blocks) stats.block_bytes += stretch.blocks->bytes;
+    if (stretch.blocks) stats.block_bytes += stretch.blocks->bytes();
   }
   stats.records_damaged = metrics_.damaged.value();
+  stats.read_errors = metrics_.read_errors.value();
   stats.failed = failed_;
+  stats.state = failed_ ? State::failed : full_ ? State::full : State::ok;
+  stats.trouble = stats.state != State::ok ? trouble_ : files_.last_error();
   return stats;
 }
 

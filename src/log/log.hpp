@@ -48,14 +48,60 @@ enum class Urgency : std::uint8_t {
   now,       // somebody waits at an HTTP request
 };
 
+// Why records are gone.
+enum class GapReason : std::uint8_t {
+  budget,  // there was no room for them any more
+  age,     // older than their class is kept
+  damage,  // the disk gave other bytes back, or none
+  ttl,     // never sent: their time was over (sync says so)
+};
+inline constexpr std::size_t gap_reason_count = 4;
+std::string_view name(GapReason reason);
+
+// Records of a class that are gone, and that was said before they went: offsets [from, to). They lay in positions
+// [first, end), where others may still be.
+struct Gap {
+  Class cls = Class::medium;
+  Offset from;
+  Offset to;
+  Position first;
+  Position end;
+  GapReason reason = GapReason::budget;
+  Wall at{};  // when it was declared
+
+  std::uint64_t records() const { return to.value - from.value; }
+};
+
+// (gateway, epoch, class, offset) names a record for ever: records from these offsets on, up to the next epoch's, have
+// this epoch in their names. A log that was restored from a copy begins a new one, because the offsets that it gives
+// out again may have been seen outside with other records.
+struct Epoch {
+  std::uint64_t id = 0;
+  Position from;
+  std::array<Offset, record::class_count> offsets{};
+  Wall at{};
+  std::string why;  // one sentence for the operator
+};
+
+enum class State : std::uint8_t {
+  ok,
+  full,    // no room: it pushes back, trims, and goes on by itself
+  failed,  // a write or sync failed: nothing is acknowledged until a restart
+};
+std::string_view name(State state);
+
 struct Options {
   Profile profile = Profile::balanced;
   std::chrono::microseconds window_max{20'000};
   double window_above_per_second = 50;
-  std::uint64_t segment_bytes = 16 * MiB;     // one journal file, prewritten, used again and again
-  std::uint64_t tail_bytes_max = 4 * MiB;     // newest records kept in memory for readers
-  std::uint64_t waiting_bytes_max = 8 * MiB;  // appended and not yet committed; beyond it append() says Code::busy
-  Chance* chance = nullptr;                   // draws the epoch and the segments' salts; the system's when null
+  std::uint64_t segment_bytes = 16 * MiB;          // one journal file, prewritten, used again and again
+  std::uint64_t tail_bytes_max = 4 * MiB;          // newest records kept in memory for readers
+  std::uint64_t waiting_bytes_max = 8 * MiB;       // appended and not yet committed; beyond it append() says Code::busy
+  std::uint64_t budget_bytes = 0;                  // of all its files; 0: what the disk has room for, less disk_reserve
+  double disk_reserve = 0.15;                      // share of the disk that stays free (budget_bytes = 0)
+  std::chrono::seconds cache_duration{24 * 3600};  // what is younger goes last when the budget is used up
+  std::chrono::seconds low_keep{3600};             // class low goes when it is older; 0: when the budget asks
+  Chance* chance = nullptr;                        // draws the epoch and the segments' salts; the system's when null
 };
 
 // Some records in order of position, and the position to read on from. Empty at the end of the log.
@@ -109,6 +155,18 @@ struct Stats {
   std::uint64_t block_bytes = 0;
   std::uint64_t records_damaged = 0;  // found gone since open()
   bool failed = false;
+  State state = State::ok;
+  std::string trouble;  // why it is not ok, or the last read that failed; one sentence
+  std::uint64_t read_errors = 0;
+
+  // ---- how much, and for how long ----
+  std::uint64_t used_bytes = 0;    // all its files
+  std::uint64_t budget_bytes = 0;  // that they may have
+  std::uint64_t disk_free_bytes = 0;
+  double disk_seconds = 0;        // of records that the budget holds at the present rate; 0: not yet known
+  double wear_bytes_per_day = 0;  // sent to the disk by this program, at the present rate
+  Wall oldest{};                  // append time of the oldest record of class medium; 0: none
+  std::array<std::array<std::uint64_t, gap_reason_count>, record::class_count> gone{};  // records in declared gaps
 };
 
 // What open() found.
@@ -121,7 +179,7 @@ struct Recovery {
 class Log {
  public:
   // Makes `dir` when missing, takes its lock, reads only the tail, and syncs what it recovered before it returns.
-  // Code::busy: another process has it. Code::unsupported: a newer format.
+  // Code::busy: another process has it, and which. Code::unsupported: a newer format.
   static Result<std::unique_ptr<Log>> open(Files& files, Clock& clock, std::string_view dir, const Options& options,
                                            metrics::Registry& metrics);
   virtual ~Log() = default;
@@ -165,17 +223,44 @@ class Log {
   // `wake` is called when commit_due() has come to be, or has moved to an earlier time: what a committer waits for.
   virtual std::shared_ptr<void> on_due(Wake wake) = 0;
 
-  // Turns sealed segments into blocks and frees them for use again: background work, one step a call.
+  // Turns sealed segments into blocks and frees them for use again, and trims: background work, one step a call.
   // True when there may be more to do.
   virtual Result<bool> tidy() = 0;
 
+  // ---- retention: when the budget is used up, block files go, whole ----
+  // What goes first: what every reader has saved its state beyond; of that what the cloud has acknowledged; of that
+  // what is older than cache_duration; of that the least important class; of that the oldest. Pinned records never go:
+  // they are copied forward and keep their positions. Each loss is a declared gap, durable before the first byte goes.
+
+  // Of the records before `before` (sorted) `positions` must stay, and no others for this owner's sake; from `before`
+  // on nothing is trimmed until it pins again.
+  virtual void pin(std::string_view /*owner*/, Position /*before*/, std::vector<Position> /*positions*/) {}
+  // A reader's state is saved up to here. checkpoint.hpp calls it.
+  virtual void read_to(std::string_view /*reader*/, Position /*position*/) const {}
+  // The cloud lacks this class from `from` on; nothing: it has all, or there is none. Such records go by budget only.
+  virtual void hold(Class /*cls*/, std::optional<Offset> /*from*/) {}
+
+  // By class and offset. They outlive the records that told of them, damage of those, and any crash.
+  virtual std::vector<Gap> gaps() const { return {}; }
+  // Says that records will not be sent (GapReason::ttl). Durable when it returns.
+  virtual Result<> declare(std::span<const Gap> /*gaps*/) { return {}; }
+  // One past the newest record of these classes that is gone: who reads on from before it has missed some, at most
+  // missed() of them.
+  virtual Position gone_to(ClassMask /*classes*/) const { return {}; }
+  virtual std::uint64_t missed(Position /*from*/, ClassMask /*classes*/) const { return 0; }
+
   virtual const Recovery& recovery() const = 0;
   virtual Stats stats() const = 0;
-  // A number drawn when this folder was made; part of every record's name outside.
+  // A number drawn when this folder was made, and again whenever it was restored from a copy; part of the name outside
+  // of every record that is appended now.
   virtual std::uint64_t epoch() const = 0;
 
   // From now on; of the options only profile, window_max and window_above_per_second. Any thread.
   virtual void set_window(const Options& options) { static_cast<void>(options); }
+  virtual std::vector<Epoch> epochs() const { return {{.id = epoch()}}; }  // oldest first; the last is epoch()
+  // From here on records have new names: somebody knows more of this log than it does itself. Durable when it returns.
+  // Const, as read_to() is: whoever only reads may be the one who finds out.
+  virtual Result<> begin_epoch(std::string_view /*why*/) const { return {}; }
 };
 
 // A thread that commits when the log says so, until it is destroyed (which commits what waits).

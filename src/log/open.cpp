@@ -17,7 +17,10 @@ struct LogImpl::Found {
   Mark resume;                                     // what the next batch begins with
   Wall last{};                                     // append time of the newest record
   std::optional<Copied> copied;                    // the newest batch, when it may not be on disk for sure
+  std::uint64_t copied_at = 0;                     // where it begins in the last segment
+  std::uint64_t end_at = first_batch_at;           // where the last segment's batches end
   std::vector<Hole> holes;
+  std::vector<Lost> lost;
 };
 
 Result<> LogImpl::start() {
@@ -30,7 +33,10 @@ Result<> LogImpl::start() {
   TRY(files_.sync_dir(blocks_dir_));
   TRY(files_.sync_dir(journal_dir_));
   pool_ = std::make_unique<SegmentPool>(files_, journal_dir_, options_.segment_bytes);
-  gaps_ = std::make_unique<Gaps>(files_, join_path(dir_, "gaps"));
+  const auto ballast = join_path(dir_, "ballast");
+  gaps_ = std::make_unique<Gaps>(files_, join_path(dir_, "gaps"), ballast);
+  epochs_ = std::make_unique<Epochs>(files_, join_path(dir_, "epochs"), ballast);
+  files_.hurry(true);
   TRY(read_identity());
   store_ = std::make_unique<BlockStore>(files_, blocks_dir_, epoch_);
   gaps_->load();
@@ -39,13 +45,38 @@ Result<> LogImpl::start() {
   TRY(list_segments(found));
   TRY(list_blocks(found));
   TRY(drop_half_made_blocks(found));
+  TRY(finish_trims(found.sets));
   TRY(recover_tail(found));
   skip_lost_segments(found);
   TRY(begin_writing(found));
   for (const auto& hole : found.holes) note_hole(hole);
+  for (const auto& lost : found.lost) note_lost(lost);
   tell(found);
-  TRY(declare_gaps());
+  TRY(begin_naming());
+  TRY(declare_what_was_found());
+  files_.hurry(false);
   measure();
+  return {};
+}
+
+// A copy of the folder must not give names out that the original may have given out meanwhile.
+Result<> LogImpl::begin_naming() {
+  const auto place = TRY(files_.place(dir_));
+  const auto why = TRY(epochs_->load(epoch_, place));
+  if (why) {
+    TRY(begin_epoch(*why));
+    recovery_.told += "; a new epoch began: " + *why;
+  } else if (const auto saved = epochs_->save(); !saved && saved.error().code != Code::full) {
+    return saved;
+  }
+  return {};
+}
+
+Result<> LogImpl::declare_what_was_found() {
+  if (const auto declared = declare_gaps(); !declared && declared.error().code != Code::full) return declared;
+  tell_gaps();  // what a cut has taken, too
+  if (const auto done = commit(); !done && done.error().code != Code::full) return done;
+  tell_gaps();
   return {};
 }
 
@@ -117,7 +148,8 @@ Result<> LogImpl::list_blocks(Found& found) {
     set.first = name->first;
     set.end = std::max(set.end, name->end);
     set.files[static_cast<std::size_t>(name->cls)] = *name;
-    set.bytes += TRY(file->size());
+    set.file_bytes[static_cast<std::size_t>(name->cls)] = TRY(file->size());
+    set.siblings |= TRY(siblings_of(*file));
   }
   return {};
 }
@@ -158,8 +190,10 @@ Result<> LogImpl::recover_tail(Found& found) {
       if (batch.header.first.position > expected.position) found.holes.push_back({expected, batch.header.first});
       expected = batch.header.after();
       last = Copied{batch.header, Buffer(batch.body.begin(), batch.body.end())};
+      found.copied_at = batch.at;
     }
     found.last = std::max(found.last, segment.header().made_at);
+    found.end_at = walk.at();
     if (last) {
       static_cast<void>(for_each_record(last->header, last->body, [&](const RecordView& r) {
         found.last = std::max(found.last, r.appended_at);
@@ -173,6 +207,10 @@ Result<> LogImpl::recover_tail(Found& found) {
     }
     recovery_.torn_bytes = TRY(walk.torn_bytes());
     found.resume = expected;
+    if (files_.gave_up(segment.path())) {  // it is not known to end here: there may be batches in what cannot be read
+      skip(found, segment.file_bytes(), expected);
+      break;
+    }
     if (last || found.segments.size() == 1) {
       found.copied = std::move(last);
       break;
@@ -203,15 +241,51 @@ Result<> LogImpl::resume_after_blocks(Found& found) {
 void LogImpl::skip_lost_segments(Found& found) {
   for (const auto& bad : found.bad) {
     if (bad.name.number < found.resume.number) continue;
-    Hole hole{found.resume, found.resume};
-    const auto records = bad.file_bytes / record_bytes_min;
-    hole.to.number = bad.name.number + bad.file_bytes / batch_header_bytes;
-    hole.to.position = std::max(found.resume.position, bad.name.position) + records;
-    for (auto& offset : hole.to.offsets) offset += records;
-    found.holes.push_back(hole);
-    found.resume = hole.to;
-    found.copied.reset();
+    Mark from = found.resume;
+    from.number = bad.name.number;
+    from.position = std::max(found.resume.position, bad.name.position);
+    skip(found, bad.file_bytes, from);
   }
+}
+
+// Goes on with numbers that no record in a file of that size can have had.
+void LogImpl::skip(Found& found, std::uint64_t file_bytes, const Mark& from) {
+  const auto records = file_bytes / record_bytes_min;
+  auto to = from;
+  to.number += file_bytes / batch_header_bytes;
+  to.position = from.position + records;
+  for (auto& offset : to.offsets) offset += records;
+  found.holes.push_back({found.resume, to});
+  found.resume = to;
+  found.copied.reset();
+}
+
+// On a full disk the newest segment is written on. Its newest batch is written again over itself: whatever the disk
+// holds of it, these are the same bytes, and now they can be synced.
+Result<std::shared_ptr<Segment>> LogImpl::go_on_in_place(Found& found, const Error& full) {
+  if (found.segments.empty() || !found.bad.empty()) return std::unexpected(full);
+  const auto old = found.segments.back();
+  if (files_.gave_up(old->path())) return std::unexpected(full);
+  // A new segment that has its name already is the newest, whatever did not fit after that.
+  const auto fresh = join_path(journal_dir_, segment_name(found.copied ? found.copied->header.first : found.resume));
+  if (fresh != old->path() && TRY(files_.exists(fresh))) return std::unexpected(full);
+  auto file = TRY(files_.open(old->path(), Files::Mode::write));
+  Buffer page(page_bytes);
+  page.resize(TRY(file->read(0, page)));
+  const auto header = decode_segment_page(page);
+  // A new segment may have taken the name before the disk was full.
+  if (!header || header->salt != old->header().salt) return std::unexpected(full);
+  if (found.copied) {
+    Buffer bytes(batch_header_bytes);
+    encode_batch_header(bytes, found.copied->header, old->header().epoch, old->header().salt);
+    append_bytes(bytes, found.copied->body);
+    TRY(file->write(found.copied_at, bytes));
+    INVARIANT(found.copied_at + bytes.size() == found.end_at);
+  }
+  TRY(file->sync());
+  auto segment = std::make_shared<Segment>(old->path(), std::move(file), old->header(), old->file_bytes());
+  segment->go_on(found.resume, found.end_at);
+  return segment;
 }
 
 Result<> LogImpl::begin_writing(Found& found) {
@@ -220,7 +294,13 @@ Result<> LogImpl::begin_writing(Found& found) {
   const auto* copied = found.copied ? &*found.copied : nullptr;
   const auto first = copied != nullptr ? copied->header.first : found.resume;
   const auto bytes = copied != nullptr ? batch_header_bytes + copied->body.size() : 0;
-  active_ = TRY(new_segment(first, copied, bytes));
+  auto fresh = new_segment(first, copied, bytes);
+  if (fresh) {
+    active_ = std::move(*fresh);
+  } else {
+    if (fresh.error().code != Code::full) return std::unexpected(fresh.error());
+    active_ = TRY(go_on_in_place(found, fresh.error()));
+  }
   for (const auto& bad : found.bad) {
     const auto path = join_path(journal_dir_, segment_name({bad.name.number, bad.name.position, {}}));
     TRY(files_.rename(path, path + ".damaged"));
@@ -234,15 +314,24 @@ Result<> LogImpl::begin_writing(Found& found) {
     }
   }
   Catalogue all;
+  for (const auto& [position, set] : found.sets) {
+    for (std::size_t c = 0; c < record::class_count; ++c) {
+      const auto cls = static_cast<Class>(c);
+      if (set.files[c] || (set.siblings & record::mask(cls)) == 0 || gaps_->touches(cls, set.first, set.end)) continue;
+      found.lost.push_back({set.first, set.end, record::mask(cls)});
+    }
+  }
   for (const auto& [position, set] : found.sets)
     all.push_back({set.first, nullptr, std::make_shared<const BlockSet>(set)});
   for (const auto& segment : found.segments) all.push_back({segment->header().first.position, segment, nullptr});
-  all.push_back({first.position, active_, nullptr});
+  all.push_back({active_->header().first.position, active_, nullptr});
   std::ranges::stable_sort(all, {}, &Stretch::first);
+  if (const auto begin = all.front().first; begin > Position{} && !gaps_->covers(Position{}, begin))
+    found.lost.push_back({Position{}, begin});
   for (std::size_t i = 0; i + 1 < all.size(); ++i) {
     const auto& blocks = all[i].blocks;
-    if (blocks && blocks->end < all[i + 1].first)
-      found.holes.push_back({{0, blocks->end, {}}, {0, all[i + 1].first, {}}});
+    if (blocks && blocks->end < all[i + 1].first && !gaps_->covers(blocks->end, all[i + 1].first))
+      found.lost.push_back({blocks->end, all[i + 1].first});
   }
   const auto next = active_->end();
   const std::scoped_lock lock(mutex_);
@@ -255,6 +344,7 @@ Result<> LogImpl::begin_writing(Found& found) {
 
 void LogImpl::tell(const Found& found) {
   for (const auto& hole : found.holes) recovery_.damaged_records += std::max<std::uint64_t>(hole.records(), 1);
+  recovery_.damaged_records += found.lost.size();
   recovery_.told += "the log goes on at position " + std::to_string(active_->end().position.value);
   if (recovery_.torn_bytes > 0) {
     recovery_.told +=

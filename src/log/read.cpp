@@ -22,6 +22,9 @@ Hole hole_of(const ChunkEntry& entry, Class cls) {
   return hole;
 }
 
+// Between a look at the catalogue and the file it went, or made way for what is left of it.
+bool is_trimmed(const Error& error) { return error.code == Code::not_found; }
+
 bool is_damage(const Error& error) { return error.code == Code::damaged || error.code == Code::full; }
 
 Chunk only_device(Chunk chunk, std::string_view device) {
@@ -82,9 +85,10 @@ Result<Chunk> LogImpl::read_blocks(const BlockSet& set, Position from, const Rea
     const auto& name = set.files[c];
     if (!name || (options.classes & (1U << c)) == 0) continue;
     const auto file = store_->open(*name);
+    if (!file && is_trimmed(file.error())) continue;
     if (!file && !is_damage(file.error())) return std::unexpected(file.error());
     if (!file) {
-      note_hole({{0, set.first, {}}, {0, set.end, {}}});
+      note_lost({set.first, set.end, record::mask(name->cls)});
       continue;
     }
     const auto chunks = (*file)->chunks();
@@ -92,6 +96,7 @@ Result<Chunk> LogImpl::read_blocks(const BlockSet& set, Position from, const Rea
              static_cast<std::size_t>(std::ranges::lower_bound(chunks, from, {}, &ChunkEntry::last) - chunks.begin());
          i < chunks.size(); ++i) {
       auto chunk = store_->read(*name, i);
+      if (!chunk && is_trimmed(chunk.error())) break;
       if (!chunk && !is_damage(chunk.error())) return std::unexpected(chunk.error());
       if (!chunk) {
         note_hole(hole_of(chunks[i], name->cls));
@@ -144,7 +149,7 @@ std::vector<Extent> LogImpl::extents(std::string_view device, EventTime from, Ev
       if (!name || (classes & record::mask(name->cls)) == 0 || name->latest < from || name->earliest >= to) continue;
       const auto file = store_->open(*name);
       if (!file) {
-        if (is_damage(file.error())) note_hole({{0, stretch.blocks->first, {}}, {0, stretch.blocks->end, {}}});
+        if (is_damage(file.error())) note_lost({stretch.blocks->first, stretch.blocks->end, record::mask(name->cls)});
         continue;
       }
       for (const auto i : (*file)->chunks_of(device, from, to)) {
@@ -168,11 +173,12 @@ Result<Chunk> LogImpl::read_extent(const Extent& extent, std::string_view device
   if (extent.id != 0) {
     const auto all = catalogue();
     auto at = std::ranges::upper_bound(*all, extent.first, {}, &Stretch::first);
-    if (at == all->begin() || !(--at)->blocks) return Chunk({}, {}, extent.end);
+    if (at == all->begin() || !(--at)->blocks || extent.first >= at->blocks->end) return Chunk({}, {}, extent.end);
     for (const auto& name : at->blocks->files) {
       if (!name || record::mask(name->cls) != extent.classes) continue;
       auto chunk = store_->read(*name, extent.id - 1);
       if (chunk) return shapes_->finish(only_device(std::move(*chunk), device), Rows::as_json);
+      if (is_trimmed(chunk.error())) continue;
       if (!is_damage(chunk.error())) return chunk;
       const auto file = store_->open(*name);
       if (file && extent.id <= (*file)->chunks().size())

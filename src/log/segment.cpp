@@ -56,6 +56,13 @@ void Segment::resume(const BatchHeader& first, std::uint64_t end_at) {
   end_ = first.after();
 }
 
+void Segment::go_on(const Mark& next, std::uint64_t at) {
+  const std::scoped_lock lock(mutex_);
+  write_at_ = at;
+  end_ = next;
+  indexed_ = false;
+}
+
 void Segment::note(const Mark& first, std::uint64_t at) const {
   if (refs_.empty() || at - refs_.back().at >= index_step_bytes) refs_.push_back({first, at});
 }

@@ -41,6 +41,7 @@ class Segment {
   Result<std::uint64_t> write(MemoryBatch& batch);
   static std::uint64_t bytes_of(const MemoryBatch& batch);
   void resume(const BatchHeader& first, std::uint64_t end_at);  // its first batch was written with the header
+  void go_on(const Mark& next, std::uint64_t at);               // found by open(): is written on from here
 
   // ---- reading ----
   // Records from `from` on; an empty chunk whose next() is the end when there are none that are asked for.

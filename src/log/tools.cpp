@@ -2,10 +2,13 @@
 #include "log/tools.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "codec/json.hpp"
+#include "log/epochs.hpp"
 #include "log/folder.hpp"
 #include "log/shapes.hpp"
+#include "log/gaps.hpp"
 
 namespace skerry::log {
 namespace {
@@ -37,14 +40,14 @@ Result<std::uint64_t> walk_segment(Files& files, const Folder& folder, std::size
 // Positions rise and offsets follow each other, across blocks and segments.
 class Order {
  public:
-  Order(Verified& verified, const Sink& sink) : verified_(verified), sink_(sink) {}
+  Order(Verified& verified, const Sink& sink, const Gaps& gaps) : verified_(verified), sink_(sink), gaps_(gaps) {}
 
   void next_of_class(const RecordView& r, const std::string& where) {
     ++verified_.records;
     const auto c = static_cast<std::size_t>(r.cls);
     if (seen_[c] && r.position <= last_[c])
       problem(where + ": position " + number(r.position.value) + " is out of order");
-    if (seen_[c] && r.offset.value != next_[c]) gap(r, c, where);
+    if (r.offset.value != next_[c]) gap(r, c, where);
     seen_[c] = true;
     last_[c] = r.position;
     next_[c] = r.offset.value + 1;
@@ -57,7 +60,9 @@ class Order {
  private:
   void gap(const RecordView& r, std::size_t c, const std::string& where) {
     const auto name = std::string(record::name(r.cls));
-    if (r.offset.value < next_[c])
+    if (r.offset.value > next_[c] && gaps_.covers(r.cls, {next_[c]}, r.offset))
+      verified_.gone += r.offset.value - next_[c];
+    else if (r.offset.value < next_[c])
       problem(where + ": " + name + " offset " + number(r.offset.value) + " stands twice");
     else
       problem(where + ": " + name + " offsets " + number(next_[c]) + " to " + number(r.offset.value - 1) +
@@ -66,10 +71,57 @@ class Order {
 
   Verified& verified_;
   const Sink& sink_;
+  const Gaps& gaps_;
   std::array<bool, record::class_count> seen_{};
   std::array<Position, record::class_count> last_{};
   std::array<std::uint64_t, record::class_count> next_{};
 };
+
+// Gaps and epochs, a line each.
+Result<> tell_history(Files& files, std::string_view dir, std::uint64_t origin, const Sink& sink) {
+  Epochs epochs(files, join_path(dir, "epochs"), {});
+  TRY(epochs.load(origin, 0));
+  for (const auto& e : epochs.all()) {
+    if (e.why.empty()) continue;
+    sink("epoch    " + hex16(e.id) + " from position " + number(e.from.value) + "  " + time_text(e.at) + "  " + e.why +
+         "\n");
+  }
+  Gaps gaps(files, join_path(dir, "gaps"), {});
+  gaps.load();
+  for (const auto& g : gaps.all()) {
+    sink("gap      " + std::string(record::name(g.cls)) + " offsets " + number(g.from.value) + ".." +
+         number(g.to.value) + "  " + number(g.records()) + " records  " + std::string(name(g.reason)) + "  declared " +
+         time_text(g.at) + "\n");
+  }
+  return {};
+}
+
+// From the oldest block's first record to the newest's last: what they cover, and what the rest of the disk would.
+Result<> tell_span(Files& files, std::string_view dir, const Folder& folder, std::uint64_t block_bytes,
+                   const Sink& sink) {
+  Wall oldest = Wall::max();
+  Wall newest{};
+  std::uint64_t spanned = 0;
+  for (const auto& b : folder.blocks) {
+    if (b.name.cls == Class::low) continue;  // goes by age
+    spanned += b.file_bytes;
+    if (b.name.first != folder.blocks.front().name.first && b.name.first != folder.blocks.back().name.first) continue;
+    const auto file = BlockFile::open(files, b.path, folder.epoch);
+    if (!file) continue;  // verify tells
+    oldest = std::min(oldest, (*file)->chunks().front().first_append);
+    newest = std::max(newest, (*file)->chunks().back().last_append);
+  }
+  if (newest <= oldest) return {};
+  const auto hours = std::chrono::duration<double>(newest - oldest).count() / 3600;
+  const auto free = TRY(files.space(dir)).free_bytes;
+  const auto left = hours * static_cast<double>(free) / static_cast<double>(std::max<std::uint64_t>(spanned, 1));
+  char text[160];
+  std::snprintf(text, sizeof text,
+                "blocks of %.1f h in %llu bytes; the disk's free space holds %.0f h more at that rate\n", hours,
+                static_cast<unsigned long long>(block_bytes), left);
+  sink(text);
+  return {};
+}
 
 std::string json_line(const RecordView& r, const Shapes& shapes) {
   static constexpr const char* kinds[] = {"message", "session", "delivery", "fate", "config", "gap"};
@@ -98,7 +150,9 @@ std::string json_line(const RecordView& r, const Shapes& shapes) {
 Result<Verified> verify(Files& files, std::string_view dir, const Sink& sink) {
   const auto folder = TRY(Folder::read(files, dir));
   Verified verified;
-  Order order(verified, sink);
+  Gaps gaps(files, join_path(dir, "gaps"), {});
+  gaps.load();
+  Order order(verified, sink, gaps);
   for (const auto& block : folder.blocks) {
     ++verified.blocks;
     const auto file = BlockFile::open(files, block.path, folder.epoch);
@@ -172,6 +226,8 @@ Result<> inspect(Files& files, std::string_view dir, const Sink& sink) {
     for (const auto offset : s.header->first.offsets) line += " " + number(offset);
     sink(line + "  " + number(s.file_bytes) + " bytes\n");
   }
+  TRY(tell_history(files, dir, folder.epoch, sink));
+  TRY(tell_span(files, dir, folder, block_bytes, sink));
   sink(number(folder.segments.size()) + " segments, " + number(journal_bytes) + " bytes; " +
        number(folder.blocks.size()) + " block files, " + number(block_bytes) + " bytes; " +
        number(folder.free_segments) + " free segments; " + number(folder.half_made) + " files that do not count\n");

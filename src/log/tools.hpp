@@ -20,14 +20,16 @@ struct Verified {
   std::uint64_t segments = 0;
   std::uint64_t blocks = 0;
   std::uint64_t torn_bytes = 0;  // at the newest segment's end: never acknowledged, no fault
+  std::uint64_t gone = 0;        // records that are missing and were declared: no problem
   std::uint64_t problems = 0;    // each told as a line
 };
 
-// Checks every checksum, rising positions, dense offsets, and blocks against their indexes. An error only when the
-// folder cannot be read at all; what is wrong inside is counted and told.
+// Checks every checksum, rising positions, dense offsets but for declared gaps, and blocks against their indexes. An
+// error only when the folder cannot be read at all; what is wrong inside is counted and told.
 Result<Verified> verify(Files& files, std::string_view dir, const Sink& sink);
 
-// What the folder is made of: a line a segment, a block, and the sums.
+// What the folder is made of: a line a segment, a block, a gap, an epoch, and the sums; how long a time the blocks
+// cover, and how long the disk's free space would last at that rate.
 Result<> inspect(Files& files, std::string_view dir, const Sink& sink);
 
 struct DumpOptions {

@@ -386,6 +386,10 @@ void BrokerImpl::housekeep() {
       logger::warn("mqtt", "cannot save the checkpoint", {{"why", saved.error().text()}});
     }
   }
+  for (const auto id : std::exchange(pumps_later_, {})) {
+    const auto found = peers_.find(id);
+    if (found != peers_.end() && found->second->entry != nullptr) want_pump(*found->second->entry);
+  }
   if (!stalled_.empty() || !deferred_.empty()) on_commit();  // should a wake ever be missed
   housekeeping_ = loop_.after(housekeeping_every, [this] { housekeep(); });
 }

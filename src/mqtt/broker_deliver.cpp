@@ -15,7 +15,7 @@ void BrokerImpl::dispatch_live() {
   while (live_ < log_.end()) {
     auto read = log_.read(live_, {.rows = row_readers_ > 0 ? log::Rows::as_json : log::Rows::left_out});
     if (!read) {
-      log_failed(read.error());
+      if (log_.stats().failed) log_failed(read.error());  // else it is tried again at the next commit
       break;
     }
     const auto chunk = std::make_shared<const log::Chunk>(std::move(*read));
@@ -284,10 +284,14 @@ void BrokerImpl::pump(Entry& entry) {
       again();
   };
   if (!pump_retained(entry)) return blocked();
-  if (entry.next < log_.begin()) {
+  const auto gone_to = log_.gone_to(entry.classes);
+  if (const auto from = std::max(entry.next, entry.gaps_told); from < gone_to) {
+    const auto records = log_.missed(from, entry.classes);
+    entry.gaps_told = gone_to;
     counters_.session_gaps.add();
-    logger::warn("mqtt", "a session had fallen behind the oldest record kept", {{"client", entry.client_id}});
-    entry.next = log_.begin();
+    counters_.session_gap_records.add(records);
+    logger::warn("mqtt", "a session has fallen behind what is kept: records that it may have wanted are gone",
+                 {{"client", entry.client_id}, {"records_at_most", records}});
   }
   Target target;
   for (int reads = 0; reads < limits::reads_per_turn; ++reads) {
@@ -301,6 +305,10 @@ void BrokerImpl::pump(Entry& entry) {
     options.committed_only = entry.next < committed_;
     const auto limit = options.committed_only ? std::min(committed_, live_) : live_;
     auto read = log_.read(entry.next, options);
+    if (!read && !log_.stats().failed) {  // this place cannot be read: others can, and it may be again
+      pumps_later_.push_back(entry.peer->id);
+      return;
+    }
     if (!read) return log_failed(read.error());
     const auto chunk = std::make_shared<const log::Chunk>(std::move(*read));
     for (const auto& record : chunk->records()) {

@@ -35,6 +35,7 @@ struct Entry : State {
   bool wants_rows = false;                          // they can match what pipelines store as rows
   std::uint64_t stamp = 0;                          // which dispatch its target is of
   std::size_t target = 0;
+  Position gaps_told;  // records that were trimmed before it were counted as missed
 };
 
 // A connection.
@@ -209,6 +210,7 @@ class BrokerImpl final : public Broker {
   void note_retained(const record::RecordView& record);
   void note_classes(Entry& entry);
   std::string checkpoint_path() const;
+  void pin() const;
   Result<> save(Position position, const Buffer& state);
 
   struct Hash {
@@ -251,6 +253,7 @@ class BrokerImpl final : public Broker {
   std::vector<std::uint64_t> waiting_;  // peers whose answers wait for a commit
   std::vector<std::uint64_t> stalled_;
   std::vector<Entry*> pumps_;                      // sessions that may have room again
+  std::vector<std::uint64_t> pumps_later_;         // peers whose sessions ran into a place that cannot be read now
   std::vector<std::uint64_t> pumps_after_commit_;  // peers whose sessions wait for a commit before they read on
   std::deque<OwnRecord> deferred_;
   std::map<std::pair<std::string, std::uint64_t>, std::uint16_t> unfinished_;  // replay: deliveries told `sent`

@@ -183,10 +183,25 @@ Result<> BrokerImpl::checkpoint() {
   if (failed_ || !stalled_.empty() || !deferred_.empty()) return {};
   dispatch_live();
   if (!deferred_.empty() || live_ <= saved_) return {};
+  pin();
   auto state = snapshot();
   if (log_.committed_end() >= live_) return save(live_, state);
   snapshot_.emplace(live_, std::move(state));
   return {};
+}
+
+// Retained messages, and what is on its way to somebody, outlive trimming.
+void BrokerImpl::pin() const {
+  std::vector<Position> positions;
+  positions.reserve(retained_.size());
+  for (const auto& [topic, position] : retained_.all()) positions.push_back(position);
+  const auto before = live_;
+  for (const auto& [id, entry] : sessions_) {
+    entry->window.each([&](const InFlight& flight) { positions.push_back(flight.position); });
+  }
+  std::ranges::sort(positions);
+  positions.erase(std::ranges::lower_bound(positions, before), positions.end());
+  log_.pin("mqtt", before, std::move(positions));
 }
 
 Result<> BrokerImpl::save(Position position, const Buffer& state) {
@@ -214,6 +229,7 @@ Result<> BrokerImpl::recover() {
   live_ = std::max(from, log_.end());
   committed_ = log_.committed_end();
   after_replay();
+  pin();
   return {};
 }
 

@@ -19,8 +19,9 @@ Counters::Counters(metrics::Registry& r)
       pushed_back(r.counter("skerry_mqtt_pushed_back_total",
                             "times reading from a client stopped until the log had committed")),
       taken_over(r.counter("skerry_mqtt_taken_over_total", "connections ended by another with the same client id")),
-      session_gaps(
-          r.counter("skerry_mqtt_session_gaps_total", "sessions that fell behind the oldest record of the log")),
+      session_gaps(r.counter("skerry_mqtt_session_gaps_total", "sessions that fell behind what the log has kept")),
+      session_gap_records(r.counter("skerry_mqtt_session_gap_records_total",
+                                    "records that sessions have missed at most: some were not for them")),
       not_acknowledged(r.counter("skerry_mqtt_not_acknowledged_total", "messages refused because the log failed")) {
   for (int qos = 0; qos < 3; ++qos) {
     const metrics::Labels labels{{"qos", std::to_string(qos)}};

@@ -30,6 +30,7 @@ struct Counters {
   metrics::Counter& pushed_back;
   metrics::Counter& taken_over;
   metrics::Counter& session_gaps;
+  metrics::Counter& session_gap_records;
   metrics::Counter& not_acknowledged;
 };
 

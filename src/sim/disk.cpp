@@ -2,6 +2,7 @@
 #include "sim/disk.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "sim/world.hpp"
@@ -22,6 +23,13 @@ std::unexpected<Error> no_power(std::string_view path) {
 }
 
 }  // namespace
+
+const char* Disk::name(Kind kind) {
+  static constexpr std::array<const char*, kinds> names{
+      "power cut",  "torn sector", "dropped sector", "lost name", "kill",      "read error", "write error",
+      "sync error", "name error",  "full",           "bit rot",   "lost file", "old image"};
+  return names[static_cast<std::size_t>(kind)];
+}
 
 // The bytes as a reader sees them, and for every sector that is not on the medium what the medium holds instead.
 struct Disk::Inode {
@@ -84,7 +92,10 @@ class Disk::OpenFile final : public File {
     const bool cutting = disk_.cut_after_ && *disk_.cut_after_ == 0;
     if (cutting && fits) put(offset, bytes);
     TRY(disk_.before(Op::write, path_));
-    if (!fits) return skerry::fail(Code::full, "no space left on the simulated disk", path_);
+    if (!fits) {
+      disk_.meet(Kind::full);
+      return skerry::fail(Code::full, "no space left on the simulated disk", path_);
+    }
     put(offset, bytes);
     return {};
   }
@@ -92,6 +103,7 @@ class Disk::OpenFile final : public File {
   Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into) override {
     const std::scoped_lock lock(disk_.mutex_);
     if (boot_ != disk_.boot_ || disk_.cut_) return no_power(path_);
+    TRY(disk_.before(Op::read, path_));
     if (offset >= inode_->bytes.size()) return std::size_t{0};
     const auto count = std::min<std::uint64_t>(into.size(), inode_->bytes.size() - offset);
     std::memcpy(into.data(), inode_->bytes.data() + offset, count);
@@ -176,8 +188,8 @@ std::uint64_t Disk::used() const {
 
 // One operation more. The one in which the power fails does not happen, as far as anyone can tell.
 Result<> Disk::before(Op op, std::string_view path) {
-  ++operations_;
-  if (cut_after_ && (*cut_after_)-- == 0) {
+  if (op != Op::read) ++operations_;
+  if (op != Op::read && cut_after_ && (*cut_after_)-- == 0) {
     cut();
     return no_power(path);
   }
@@ -188,6 +200,14 @@ Result<> Disk::before(Op op, std::string_view path) {
       continue;
     }
     --fault.count;
+    if (fault.code == Code::full) {
+      meet(Kind::full);
+    } else {
+      static constexpr std::array<Kind, op_count> kinds_of{Kind::write_error, Kind::sync_error, Kind::sync_error,
+                                                           Kind::name_error,  Kind::name_error, Kind::name_error,
+                                                           Kind::read_error};
+      meet(kinds_of[static_cast<std::size_t>(op)]);
+    }
     return skerry::fail(fault.code, fault.code == Code::full ? "no space left (injected)" : "I/O error (injected)",
                         std::string(path));
   }
@@ -218,10 +238,13 @@ void Disk::settle(Inode& inode) {
   for (const auto sector : inode.forgotten) inode.revert(sector, 0);
   for (const auto sector : inode.dirty) {
     const auto fate = chance_->below(8);
-    if (fate < 3)
+    if (fate < 3) {
+      meet(Kind::dropped_sector);
       inode.revert(sector, 0);
-    else if (fate == 3)
+    } else if (fate == 3) {
+      meet(Kind::torn_sector);
       inode.revert(sector, chance_->below(sector_bytes));
+    }
   }
   inode.durable_size = inode.bytes.size();
   inode.dirty.clear();
@@ -232,10 +255,14 @@ void Disk::settle(Inode& inode) {
 void Disk::cut() {
   cut_ = true;
   cut_after_.reset();
+  meet(Kind::power_cut);
   std::set<std::shared_ptr<Inode>> inodes;  // by address, so settled in order of name below
   for (auto& [dir, changes] : unsynced_names_) {
     for (const auto& change : changes) {
-      if (chance_->one_in(2)) continue;
+      if (chance_->one_in(2)) {
+        meet(Kind::lost_name);
+        continue;
+      }
       for (const auto& [name, inode] : change.names) {
         if (inode)
           durable_names_[name] = *inode;
@@ -273,6 +300,7 @@ void Disk::power_on() {
 }
 void Disk::kill() {
   const std::scoped_lock lock(mutex_);
+  meet(Kind::kill);
   locks_.clear();
   ++boot_;
 }
@@ -291,6 +319,64 @@ void Disk::flip_bit(std::string_view path, std::uint64_t bit) {
   INVARIANT(at->second != nullptr);
   INVARIANT(bit / 8 < at->second->bytes.size());
   at->second->bytes[bit / 8] ^= std::byte{1} << (bit % 8);
+  meet(Kind::bit_rot);
+}
+void Disk::lose(std::string_view path) {
+  const std::scoped_lock lock(mutex_);
+  names_.erase(clean(path));
+  durable_names_.erase(clean(path));
+  meet(Kind::lost_file);
+}
+
+struct Disk::Image {
+  std::map<std::string, std::optional<Buffer>, std::less<>> files;  // none: a folder
+};
+
+// As a copy that a backup took of a running system's synced files: the medium, not what waits to be written.
+std::shared_ptr<const Disk::Image> Disk::image() const {
+  const std::scoped_lock lock(mutex_);
+  auto image = std::make_shared<Image>();
+  for (const auto& [name, inode] : durable_names_) {
+    if (!inode) {
+      image->files[name] = std::nullopt;
+      continue;
+    }
+    Inode copy = *inode;
+    for (const auto sector : copy.dirty) copy.revert(sector, 0);
+    for (const auto sector : copy.forgotten) copy.revert(sector, 0);
+    copy.bytes.resize(std::min<std::uint64_t>(copy.bytes.size(), copy.durable_size));
+    image->files[name] = std::move(copy.bytes);
+  }
+  return image;
+}
+
+void Disk::restore(const Image& image) {
+  const std::scoped_lock lock(mutex_);
+  names_.clear();
+  for (const auto& [name, bytes] : image.files) {
+    auto& inode = names_[name];
+    if (!bytes) continue;
+    inode = std::make_shared<Inode>();
+    inode->bytes = *bytes;
+    inode->durable_size = bytes->size();
+  }
+  durable_names_ = names_;
+  unsynced_names_.clear();
+  locks_.clear();
+  ++boot_;
+  ++place_;
+  meet(Kind::old_image);
+}
+
+Disk::Met Disk::met() const {
+  const std::scoped_lock lock(mutex_);
+  return met_;
+}
+
+Result<std::uint64_t> Disk::place(std::string_view dir) {
+  const std::scoped_lock lock(mutex_);
+  if (cut_) return no_power(dir);
+  return place_;
 }
 std::uint64_t Disk::operations() const {
   const std::scoped_lock lock(mutex_);

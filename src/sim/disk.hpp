@@ -6,6 +6,7 @@
 // as written and may never reach the disk. Any thread; the same seed and the same calls give the same bytes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -26,7 +27,27 @@ class Disk final : public Files {
     std::uint64_t capacity_bytes = 1 * GiB;
     bool sync_works = true;  // false: the mutant that crash tests must notice. Built SKERRY_WITHOUT_SYNC: never.
   };
-  enum class Op : std::uint8_t { write, sync, sync_dir, rename, remove, make };
+  enum class Op : std::uint8_t { write, sync, sync_dir, rename, remove, make, read };
+  static constexpr std::size_t op_count = 7;
+  // What a disk can do to a program; met() counts what it did. Damage is flip_bit() and lose().
+  enum class Kind : std::uint8_t {
+    power_cut,
+    torn_sector,
+    dropped_sector,
+    lost_name,
+    kill,
+    read_error,
+    write_error,
+    sync_error,
+    name_error,
+    full,
+    bit_rot,
+    lost_file,
+    old_image
+  };
+  static constexpr std::size_t kinds = 13;
+  using Met = std::array<std::uint64_t, kinds>;
+  static const char* name(Kind kind);
 
   explicit Disk(std::uint64_t seed);
   Disk(std::uint64_t seed, const Options& options);
@@ -42,6 +63,8 @@ class Disk final : public Files {
   Result<> sync_dir(std::string_view dir) override;
   Result<Space> space(std::string_view dir) override;
   Result<std::unique_ptr<File>> lock(std::string_view path) override;
+  Result<std::uint64_t> place(std::string_view dir) override;
+  std::uint64_t bytes_to_disk() const override { return bytes_written(); }
 
   // ---- faults ----
   // The power fails in the middle of the operation that follows `ops` more (0: the next). From then on all fail.
@@ -53,7 +76,13 @@ class Disk final : public Files {
   // After `skip` more operations of this kind, the next `count` fail with `code` (Code::full, Code::io).
   void fail(Op op, Code code, std::uint64_t skip = 0, std::uint64_t count = 1);
   void flip_bit(std::string_view path, std::uint64_t bit);  // on the medium; the file must be there
+  void lose(std::string_view path);                         // its folder's entry is gone, as after a bad fsck
   void set_capacity(std::uint64_t bytes);
+  // All that is durable now; restore() puts it back into a new folder, as from a backup: place() changes.
+  struct Image;
+  std::shared_ptr<const Image> image() const;
+  void restore(const Image& image);
+  Met met() const;
 
   std::uint64_t operations() const;  // that change something, so far
   std::uint64_t bytes_written() const;
@@ -76,6 +105,7 @@ class Disk final : public Files {
     std::uint64_t count;
   };
 
+  void meet(Kind kind) { ++met_[static_cast<std::size_t>(kind)]; }
   Result<> before(Op op, std::string_view path);  // counts; fails when a fault or a cut is due
   void cut();
   void settle(Inode& inode);
@@ -97,6 +127,8 @@ class Disk final : public Files {
   std::uint64_t operations_ = 0;
   std::uint64_t bytes_written_ = 0;
   std::uint64_t syncs_ = 0;
+  std::uint64_t place_ = 1;
+  Met met_{};
 };
 
 }  // namespace skerry::sim

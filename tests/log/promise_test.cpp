@@ -214,7 +214,7 @@ TEST_F(LogOnSimDisk, DamageIsLeftOutCountedAndDeclaredOnce) {
     EXPECT_EQ(as_text(records[2].payload), "three");
     EXPECT_EQ(records[3].kind, record::Kind::gap);
     EXPECT_EQ(as_text(records[3].payload),
-              R"({"reason":"damaged","records":1,"positions":[1,2],"offsets":{"medium":[1,2]}})");
+              R"({"reason":"damage","records":1,"positions":[1,2],"offsets":{"medium":[1,2]}})");
     if (i == 1) tidy();
   }
 }
