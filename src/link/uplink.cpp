@@ -26,7 +26,9 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
         records_(deps.metrics.counter("skerry_sync_records_sent_total", "Records sent, repetitions included.")),
         gaps_(deps.metrics.counter("skerry_sync_gap_records_total", "Records that were declared gone.")),
         bytes_(deps.metrics.counter("skerry_sync_sent_bytes_total", "Bytes of sync's frames sent.")),
-        malformed_(deps.metrics.counter("skerry_sync_malformed_total", "Frames of the cloud that were none.")) {}
+        malformed_(deps.metrics.counter("skerry_sync_malformed_total", "Frames of the cloud that were none.")) {
+    hold();
+  }
   ~UplinkImpl() override { *alive_ = false; }
   UplinkImpl(const UplinkImpl&) = delete;
   UplinkImpl& operator=(const UplinkImpl&) = delete;
@@ -85,6 +87,7 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
   void give(sync::Out& out);
   void turn();
   void save();
+  void hold();
   void tell();
 
   Deps deps_;
@@ -257,6 +260,15 @@ void UplinkImpl::save() {
     return;
   }
   saved_count_ = count;
+  hold();
+}
+
+// What the cloud lacks goes last when the disk's budget is used up.
+void UplinkImpl::hold() {
+  for (std::size_t c = 0; c < record::class_count; ++c) {
+    const auto cls = static_cast<record::Class>(c);
+    deps_.log.hold(cls, record::Offset{sender_.acked(cls).prefix_end()});
+  }
 }
 
 void UplinkImpl::tell() {

@@ -6,6 +6,12 @@
 #include "codec/block.hpp"
 
 namespace skerry::sync {
+
+static_assert(static_cast<int>(Reason::budget) == static_cast<int>(log::GapReason::budget) &&
+              static_cast<int>(Reason::age) == static_cast<int>(log::GapReason::age) &&
+              static_cast<int>(Reason::damage) == static_cast<int>(log::GapReason::damage) &&
+              static_cast<int>(Reason::ttl) == static_cast<int>(log::GapReason::ttl));
+
 namespace {
 
 constexpr std::size_t places_max = 6;  // of a class: live, backlog, and the ends that proofs ask for
@@ -95,9 +101,14 @@ Result<Slice> LogSource::read(Class cls, std::uint64_t from, std::uint64_t to, s
   auto records = chunk->records();
   while (!records.empty() && records.front().offset.value < from) records = records.subspan(1);
   if (records.empty() || records.front().offset.value > from) {
-    const auto next = records.empty() ? to : std::min(to, records.front().offset.value);
+    auto next = records.empty() ? to : std::min(to, records.front().offset.value);
+    slice.reason = Reason::damage;
+    for (const auto& gap : log_.gaps()) {
+      if (gap.cls != cls || gap.from.value > from || gap.to.value <= from) continue;
+      slice.reason = static_cast<Reason>(gap.reason);
+      next = std::min(next, gap.to.value);
+    }
     slice.gone = next - from;
-    slice.reason = position <= log_.begin() ? Reason::age : Reason::damage;
     if (!records.empty()) remember(cls, next, position);
     return slice;
   }
