@@ -46,7 +46,6 @@ Result<> LogImpl::write(MemoryBatch& batch, std::uint64_t& bytes) {
       all.push_back({fresh->header().first.position, fresh, nullptr});
     });
     active_ = std::move(fresh);
-    measure();
   }
   auto written = active_->write(batch);
   if (!written) return std::unexpected(written.error());
