@@ -35,6 +35,47 @@ function readings(world, query) {
   return query.get("order") === "desc" ? kept.reverse() : kept;
 }
 
+const ofDevice = (query) => (item) => !query.has("device") || item.device_id === query.get("device");
+
+// /api/v1/devices/ID, its meta, /api/v1/alerts/ID: true when it was one of them.
+function one(request, response, world, path) {
+  const [, kind, name, more] = /^\/api\/v1\/(devices|alerts)\/([^/]+)(\/meta)?$/.exec(path) ?? [];
+  if (!kind) return false;
+  const id = decodeURIComponent(name);
+  const found = kind === "devices" ? world.devices.get(id) : world.alerts.find((alert) => alert.alert_id === id);
+  if (!found) problem(response, 404, "Not Found", `there is no ${id}`);
+  else if (more && request.method === "PUT") body(request, response, (meta) => json(response, 200, { device_id: id, meta: (found.meta = meta) }));
+  else json(response, 200, kind === "devices" ? world.device(found) : found);
+  return true;
+}
+
+// A field in steps of one width.
+function series(world, query) {
+  const from = Date.parse(query.get("from"));
+  const to = Date.parse(query.get("to"));
+  const step = Math.max(1, Math.ceil((to - from) / Number(query.get("points") ?? 400)));
+  const steps = new Map();
+  for (const reading of readings(world, query)) {
+    const y = reading.data[query.get("field")];
+    if (typeof y !== "number") continue;
+    const at = from + Math.floor((Date.parse(reading.timestamp) - from) / step) * step;
+    const s = steps.get(at) ?? [at, 0, Infinity, -Infinity, 0];
+    steps.set(at, [at, s[1] + 1, Math.min(s[2], y), Math.max(s[3], y), s[4] + y]);
+  }
+  const items = [...steps.values()].sort((a, b) => a[0] - b[0]).map(([at, n, min, max, sum]) => [at, n, min, max, sum / n]);
+  return { device_id: query.get("device"), field: query.get("field"), from: query.get("from"), to: query.get("to"), step_ms: step, items };
+}
+
+const SETTINGS = [
+  { name: "gateway.id", value: "gw-3f9a2c", origin: "file", default: "", type: "text", help: "name of this gateway; empty: drawn once and kept in the data folder" },
+  { name: "site.time_zone", value: "Europe/Berlin", origin: "file", default: "", type: "text", help: "time zone of the site, as in the tz database; empty: this machine's" },
+  { name: "listen.host", value: "127.0.0.1", origin: "default", default: "127.0.0.1", type: "text", help: "address that all doors listen on" },
+  { name: "log.commit", value: "balanced", origin: "default", default: "balanced", type: "choice", choices: ["balanced", "fast"], help: "balanced: readings wait for company, for the flash's sake; fast: nothing waits" },
+  { name: "log.window_max", value: "20ms", origin: "default", default: "20ms", type: "duration", help: "longest that a reading waits for company (balanced)" },
+  { name: "http.port", value: "8090", origin: "flag", default: "8080", type: "integer", min: 0, max: 65535, help: "page, API, health, metrics; 0: the system chooses" },
+  { name: "pipelines.shipped", value: "true", origin: "environment", default: "true", type: "boolean", help: "run the pipelines that come with Skerry" },
+];
+
 function file(response, path) {
   const name = normalize(path === "/" ? "/index.html" : path);
   const full = join(DIST, name);
@@ -63,16 +104,23 @@ export async function serve({ port = 0, live = true, ...options } = {}) {
       case "/api/v1/readings":
         if (request.method === "POST") return post(request, response, world, send);
         return json(response, 200, page(readings(world, query), query, 100));
-      case "/api/v1/alerts": return json(response, 200, page([...world.alerts].reverse(), query, 100));
+      case "/api/v1/series": return json(response, 200, series(world, query));
+      case "/api/v1/config": return json(response, 200, { items: SETTINGS, next: null });
+      case "/api/v1/pipelines": return json(response, 200, { items: world.pipelines(), next: null });
+      case "/api/v1/alerts/changes":
+        return body(request, response, ({ alert_ids: ids, action, by, comment }) => json(response, 200, { items: ids.map((id) => world.change(id, action, by, comment)).filter(Boolean), next: null }));
+      case "/api/v1/alerts": return json(response, 200, page([...world.alerts].reverse().filter(ofDevice(query)), query, 100));
       case "/api/v1/commands":
         if (request.method === "POST") return body(request, response, (order) => json(response, 201, world.order(order)));
-        return json(response, 200, page([...world.commands].reverse(), query, 100));
+        return json(response, 200, page([...world.commands].reverse().filter(ofDevice(query)), query, 100));
       case "/api/v1/events":
         response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
         response.write(`retry: 1000\nevent: status\ndata: ${JSON.stringify(status())}\n\n`);
         streams.add(response);
         return request.on("close", () => streams.delete(response));
-      default: return url.pathname.startsWith("/api/") ? problem(response, 404, "Not Found", url.pathname) : file(response, url.pathname);
+      default:
+        if (one(request, response, world, url.pathname)) return undefined;
+        return url.pathname.startsWith("/api/") ? problem(response, 404, "Not Found", url.pathname) : file(response, url.pathname);
     }
   });
 

@@ -16,7 +16,8 @@ export function chance(seed) {
 const NAMES = ["s1-indoor", "s2-indoor", "s3-outdoor", "s4-outdoor", "m1-outdoor", "m2-outdoor", "m3-indoor", "m4-indoor"];
 
 export class World {
-  constructor({ devices = 8, seed = 1, rate = 5, historyMs = 10 * 60_000, alertEvery = 60 } = {}) {
+  constructor({ devices = 8, seed = 1, rate = 5, historyMs = 10 * 60_000, alertEvery = 60, zone = "Europe/Berlin" } = {}) {
+    this.zone = zone;
     this.random = chance(seed);
     this.rate = rate; // readings a second and device
     this.alertEvery = alertEvery; // readings of one device between alerts, about
@@ -76,11 +77,27 @@ export class World {
     const alert = {
       alert_id: `a${String(reading.offset).padStart(8, "0")}`, device_id: reading.device_id, alert_type: type, severity, timestamp: reading.timestamp,
       message, rule: type === "anomaly_detection" ? "anomaly@1" : "threshold@1", data: reading.data, received_at: reading.received_at, offset: this.offset++,
-      ...(score === undefined ? {} : { anomaly_score: score }),
+      state: "active", changes: [], ...(score === undefined ? {} : { anomaly_score: score }),
     };
     this.alerts.push(alert);
     this.changed?.("alert", alert, alert.offset);
     return alert;
+  }
+
+  // What somebody did about an alert.
+  change(id, action, by, comment) {
+    const at = this.alerts.findIndex((alert) => alert.alert_id === id);
+    if (at < 0) return null;
+    const alert = { ...this.alerts[at], changes: [...this.alerts[at].changes, { action, at: new Date().toISOString(), by: by ?? null, comment: comment ?? null }] };
+    if (action !== "comment") alert.state = action === "clear" ? "cleared" : "acknowledged";
+    this.alerts[at] = alert;
+    this.changed?.("alert", alert, this.offset++);
+    return alert;
+  }
+
+  pipelines() {
+    const one = (name, text) => ({ name, version: "1", text, rows_in: this.messages, rows_out: this.alerts.length, late: 0, errors: 0 });
+    return [one("threshold", "INSERT INTO alerts\nSELECT device_id, 'high_temperature' AS alert_type, 'high' AS severity\nFROM sensors\nWHERE temperature > 80; -- degrees")];
   }
 
   command(alert, at) {
@@ -125,6 +142,7 @@ export class World {
       messages_per_second: this.devices.size * this.rate * (0.98 + 0.04 * this.random()), alerts_total: this.alerts.length, commands_total: this.commands.length,
       decision_seconds: { p50: 0.0011 + 0.0002 * this.random(), p99: 0.0042 + 0.001 * this.random(), count: this.alerts.length },
       commit_seconds: { p50: 0.00021, p99: 0.0013 + 0.0003 * this.random() },
+      site: { time_zone: this.zone },
       log: { begin: 0, committed_end: this.offset, journal_bytes: 16 * 1048576, block_bytes: bytes, failed: this.failed ?? false }, ready: !(this.failed ?? false),
     };
   }
@@ -133,7 +151,7 @@ export class World {
     const last = d.readings[d.readings.length - 1];
     return {
       device_id: d.id, last_seen: last?.received_at ?? new Date(d.first).toISOString(), timestamp: last?.timestamp ?? null, data: last?.data ?? null,
-      status: d.id.startsWith("m") ? { status: "online" } : null, readings: d.count, first_seen: new Date(d.first).toISOString(),
+      status: d.id.startsWith("m") ? { status: "online" } : null, readings: d.count, first_seen: new Date(d.first).toISOString(), meta: d.meta ?? null,
     };
   }
 }

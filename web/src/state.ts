@@ -1,11 +1,12 @@
 // What the page shows: the models, signals that say when they changed, and the queue that feeds them once a frame.
 import { batch, computed, signal } from "@preact/signals";
-import { address, get, pages } from "./api.ts";
+import { address, get, pages, why } from "./api.ts";
 import { Feed } from "./feed.ts";
 import { Live, type Link } from "./live.ts";
 import { Fleet } from "./model/fleet.ts";
 import { Groups } from "./model/groups.ts";
 import { Orders } from "./model/orders.ts";
+import { setZone } from "./model/time.ts";
 import type { Alert, Command, Device, List, Reading, Status } from "./model/types.ts";
 
 export const fleet = new Fleet();
@@ -21,6 +22,8 @@ export const devicesChanged = signal(0); // a device came
 export const readingsChanged = signal(0);
 export const alertsChanged = signal(0);
 export const ordersChanged = signal(0);
+export const moreAlerts = signal<string | null>(null); // cursors of what is not loaded
+export const moreCommands = signal<string | null>(null);
 export const chosen = signal<string | null>(null);
 export const chosenField = signal<string | null>(null);
 
@@ -31,6 +34,8 @@ export const ready = computed(() => status.value === null || (status.value.ready
 type Event = { type: string; data: unknown };
 const QUEUE_MAX = 20_000;
 const ALERTS_AT_START = 500;
+const COMMANDS_AT_START = 100;
+const MORE = 500;
 const DEVICES_PER_PAGE = 1_000;
 const TRACES_AT_START = 24;
 const TRACE_READINGS = 240; // of a device with a dozen a second, 20 seconds
@@ -45,6 +50,7 @@ function reset(): void {
   groups.clear();
   orders.clear();
   traced = new Set();
+  moreAlerts.value = moreCommands.value = null;
   chosen.value = null;
   chosenField.value = null;
   feed.choose(null, null);
@@ -57,6 +63,7 @@ function takeStatus(next: Status): void {
     reset();
     void loadLists();
   }
+  if (next.site) setZone(next.site.time_zone);
   status.value = next;
   const at = Date.parse(next.now);
   if (Number.isFinite(at)) skewMs = at - Date.now();
@@ -114,7 +121,7 @@ function enqueue(type: string, data: unknown): void {
 
 function chooseFirst(): void {
   if (chosen.value !== null || fleet.size === 0) return;
-  const first = fleet.list("", 1).shown[0];
+  const first = fleet.list({}, 1).shown[0];
   if (first) choose(first.id);
 }
 
@@ -137,11 +144,13 @@ async function loadLists(): Promise<void> {
       });
     });
     const [alerts, commands] = await Promise.all([
-      get<List<Alert>>("alerts", { limit: ALERTS_AT_START }), get<List<Command>>("commands", { limit: 50 }),
+      get<List<Alert>>("alerts", { limit: ALERTS_AT_START }), get<List<Command>>("commands", { limit: COMMANDS_AT_START }),
     ]);
     batch(() => {
       for (const alert of alerts.items) groups.add(alert);
       for (const command of commands.items) orders.add(command);
+      moreAlerts.value ??= alerts.next;
+      moreCommands.value ??= commands.next;
       alertsChanged.value += 1;
       ordersChanged.value += 1;
       loadError.value = null;
@@ -151,14 +160,49 @@ async function loadLists(): Promise<void> {
     feed.again();
     void loadTraces();
   } catch (error) {
-    loadError.value = error instanceof Error ? error.message : String(error);
+    loadError.value = why(error);
     setTimeout(() => link.value === "live" && void loadLists(), 3_000);
   }
 }
 
+export async function loadMoreAlerts(): Promise<void> {
+  const cursor = moreAlerts.value;
+  if (cursor === null) return;
+  const list = await get<List<Alert>>("alerts", { limit: MORE, cursor });
+  batch(() => {
+    for (const alert of list.items) groups.add(alert);
+    moreAlerts.value = list.next;
+    alertsChanged.value += 1;
+  });
+}
+
+export async function loadMoreCommands(): Promise<void> {
+  const cursor = moreCommands.value;
+  if (cursor === null) return;
+  const list = await get<List<Command>>("commands", { limit: MORE, cursor });
+  batch(() => {
+    for (const command of list.items) orders.add(command);
+    moreCommands.value = list.next;
+    ordersChanged.value += 1;
+  });
+}
+
+// What one device has, which may be older than what was loaded of all.
+export async function loadOf(device: string): Promise<void> {
+  const [alerts, commands] = await Promise.all([
+    get<List<Alert>>("alerts", { limit: 100, device }), get<List<Command>>("commands", { limit: 100, device }),
+  ]);
+  batch(() => {
+    for (const alert of alerts.items) groups.add(alert);
+    for (const command of commands.items) orders.add(command);
+    alertsChanged.value += 1;
+    ordersChanged.value += 1;
+  });
+}
+
 // The first devices' sparklines begin with what is on disk, a few at a time.
 async function loadTraces(): Promise<void> {
-  const wanted = fleet.list("", TRACES_AT_START).shown.map((d) => d.id).filter((id) => !traced.has(id));
+  const wanted = fleet.list({}, TRACES_AT_START).shown.map((d) => d.id).filter((id) => !traced.has(id));
   const worker = async (): Promise<void> => {
     for (let id = wanted.shift(); id !== undefined; id = wanted.shift()) {
       traced.add(id);

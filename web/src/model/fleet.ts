@@ -1,6 +1,6 @@
 // The devices the page knows: last values, age, a short trace for the sparkline. Pure; who looks is told by revisions.
 import { numeric } from "./series.ts";
-import type { Device, Fields, Reading, Value } from "./types.ts";
+import type { Device, Fields, Meta, Reading, Value } from "./types.ts";
 
 export const TRACE_MAX = 80;
 export const DEVICES_MAX = 50_000;
@@ -15,6 +15,9 @@ export interface Seen {
   offset: number;
   data: Fields;
   status: Fields | null;
+  meta: Meta | null;
+  readings: number; // of the list, and those the stream brought since
+  firstMs: number;
   intervalMs: number | null; // between readings, smoothed
   field: string | null; // whose trace it is
   trace: number[]; // oldest first, at most TRACE_MAX
@@ -43,6 +46,38 @@ function rank(name: string): number {
 const collator = new Intl.Collator("en", { numeric: true });
 export const naturally = (a: string, b: string): number => collator.compare(a, b);
 
+export type Order = "age" | "place" | "readings" | "value";
+
+// What a list of devices should hold, and how.
+export interface Wish {
+  text?: string;
+  by?: Order | null; // none: by name
+  descending?: boolean;
+  keep?: ((seen: Seen) => boolean) | null;
+}
+
+// The value in the device's own line of the list: what its trace shows.
+export function mainValue(seen: Seen): number | null {
+  return seen.field === null ? null : numeric(seen.data[seen.field]);
+}
+
+const RANKS: Record<Order, (a: Seen, b: Seen) => number> = {
+  age: (a, b) => b.receivedMs - a.receivedMs || 0,
+  place: (a, b) => naturally(a.meta?.place ?? "\uffff", b.meta?.place ?? "\uffff"),
+  readings: (a, b) => a.readings - b.readings,
+  value: (a, b) => (mainValue(a) ?? -Infinity) - (mainValue(b) ?? -Infinity) || 0,
+};
+
+function contains(seen: Seen, wanted: string): boolean {
+  if (seen.id.toLowerCase().includes(wanted)) return true;
+  return seen.meta !== null && `${seen.meta.name ?? ""}\n${seen.meta.place ?? ""}`.toLowerCase().includes(wanted);
+}
+
+// What people call it.
+export function titleOf(seen: { id: string; meta: Meta | null }): string {
+  return seen.meta?.name || seen.id;
+}
+
 export class Fleet {
   readonly devices = new Map<string, Seen>();
   private order: string[] | null = null;
@@ -57,13 +92,16 @@ export class Fleet {
     if (!seen) return;
     const received = Date.parse(device.last_seen);
     seen.status = device.status ?? seen.status;
+    if (device.meta !== undefined) seen.meta = device.meta;
+    seen.readings = Math.max(seen.readings, device.readings);
+    seen.firstMs = Date.parse(device.first_seen);
+    seen.revision += 1;
     if (!(received >= seen.receivedMs)) return;
     seen.receivedMs = received;
     seen.eventMs = device.timestamp ? Date.parse(device.timestamp) : null;
     if (device.data) this.take(seen, device.data);
     const lived = received - Date.parse(device.first_seen);
     if (seen.intervalMs === null && device.readings > 2 && lived > 0) seen.intervalMs = lived / device.readings;
-    seen.revision += 1;
   }
 
   // A reading of the stream. False when it is older than what is shown.
@@ -76,6 +114,7 @@ export class Fleet {
       seen.intervalMs = seen.intervalMs === null ? interval : 0.8 * seen.intervalMs + 0.2 * interval;
     }
     seen.offset = reading.offset;
+    seen.readings += 1;
     seen.receivedMs = Math.max(received, seen.receivedMs);
     seen.eventMs = Date.parse(reading.timestamp);
     this.take(seen, reading.data);
@@ -106,18 +145,28 @@ export class Fleet {
     seen.revision += 1;
   }
 
-  // In natural order of names; with a filter, those whose name contains it.
-  list(filter: string, limit: number): { shown: Seen[]; matching: number } {
+  // By name in natural order, or as `wish` says; those whose id, name or place contains the text.
+  list(wish: Wish, limit: number): { shown: Seen[]; matching: number } {
     this.order ??= [...this.devices.keys()].sort(naturally);
-    const wanted = filter.trim().toLowerCase();
-    const shown: Seen[] = [];
-    let matching = 0;
+    const wanted = (wish.text ?? "").trim().toLowerCase();
+    const found: Seen[] = [];
     for (const id of this.order) {
-      if (wanted && !id.toLowerCase().includes(wanted)) continue;
-      matching += 1;
-      if (shown.length < limit) shown.push(this.devices.get(id) as Seen);
+      const seen = this.devices.get(id) as Seen;
+      if (wanted && !contains(seen, wanted)) continue;
+      if (wish.keep && !wish.keep(seen)) continue;
+      found.push(seen);
     }
-    return { shown, matching };
+    const rank = wish.by ? RANKS[wish.by] : null;
+    if (rank) found.sort((a, b) => rank(a, b) || naturally(a.id, b.id));
+    if (wish.descending) found.reverse();
+    return { shown: found.length > limit ? found.slice(0, limit) : found, matching: found.length };
+  }
+
+  setMeta(id: string, meta: Meta | null): void {
+    const seen = this.devices.get(id);
+    if (!seen) return;
+    seen.meta = meta;
+    seen.revision += 1;
   }
 
   clear(): void {
@@ -130,8 +179,8 @@ export class Fleet {
     if (known) return known;
     if (this.devices.size >= DEVICES_MAX) return null;
     const seen: Seen = {
-      id, receivedMs: -Infinity, eventMs: null, offset: -1, data: {}, status: null, intervalMs: null, field: null, trace: [], traceOffset: Infinity,
-      revision: 0,
+      id, receivedMs: -Infinity, eventMs: null, offset: -1, data: {}, status: null, meta: null, readings: 0, firstMs: NaN, intervalMs: null,
+      field: null, trace: [], traceOffset: Infinity, revision: 0,
     };
     this.devices.set(id, seen);
     this.order = null;

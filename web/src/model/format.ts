@@ -1,4 +1,5 @@
 // Numbers, sizes, times and ages as text. Pure; the same in every language except for words, which are in words.ts.
+import { partsOf } from "./time.ts";
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 export const NOTHING = "–";
@@ -72,14 +73,40 @@ function two(n: number): string {
   return String(n).padStart(2, "0");
 }
 
-// The wall clock of who looks: 09:41:07, with the date when it is another day than `now`.
+// The site's wall clock: 09:41:07, with the date when it is another day than `now`.
 export function clock(ms: number, now: number, withMs = false): string {
   if (!Number.isFinite(ms)) return NOTHING;
-  const d = new Date(ms);
-  const n = new Date(now);
-  const time = `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}${withMs ? `.${String(d.getMilliseconds()).padStart(3, "0")}` : ""}`;
-  const same = d.getFullYear() === n.getFullYear() && d.getMonth() === n.getMonth() && d.getDate() === n.getDate();
-  return same ? time : `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${time}`;
+  const d = partsOf(ms);
+  const n = partsOf(now);
+  const time = `${two(d.hour)}:${two(d.minute)}:${two(d.second)}${withMs ? `.${String(d.ms).padStart(3, "0")}` : ""}`;
+  return d.year === n.year && d.month === n.month && d.day === n.day ? time : `${date(ms)} ${time}`;
+}
+
+export function date(ms: number): string {
+  const d = partsOf(ms);
+  return `${d.year}-${two(d.month)}-${two(d.day)}`;
+}
+
+// Always with its date: for what is read days later.
+export function stamp(ms: number): string {
+  if (!Number.isFinite(ms)) return NOTHING;
+  const d = partsOf(ms);
+  return `${date(ms)} ${two(d.hour)}:${two(d.minute)}:${two(d.second)}`;
+}
+
+// How long: 850 ms, 12 s, 3 min 20 s, 5 h 10 min, 3 d 4 h.
+export function span(ms: number): { count: string; unit: "ms" | "s" | "min" | "h" | "d" }[] {
+  if (ms < 1_000) return [{ count: String(Math.max(0, Math.round(ms))), unit: "ms" }];
+  const s = Math.round(ms / 1_000);
+  if (s < 60) return [{ count: String(s), unit: "s" }];
+  const steps: [number, "d" | "h" | "min" | "s"][] = [[86_400, "d"], [3_600, "h"], [60, "min"], [1, "s"]];
+  const at = steps.findIndex(([size]) => s >= size);
+  const [size, unit] = steps[at] as [number, "d" | "h" | "min" | "s"];
+  const parts = [{ count: String(Math.floor(s / size)), unit }];
+  const next = steps[at + 1];
+  const rest = next ? Math.floor((s % size) / next[0]) : 0;
+  if (next && rest > 0) parts.push({ count: String(rest), unit: next[1] });
+  return parts;
 }
 
 // snake_case of types and commands, for people: high_temperature → high temperature.

@@ -1,5 +1,5 @@
 // Alerts, grouped per device and type: a noisy device is one line with a count, not a flood. Pure.
-import type { Alert } from "./types.ts";
+import type { Alert, AlertState } from "./types.ts";
 
 export const GROUPS_MAX = 500; // the oldest are let go; the gateway keeps them all
 export const ALERTS_PER_GROUP_MAX = 200; // the chart marks them, so more than anybody reads
@@ -13,6 +13,35 @@ export interface Group {
   lastMs: number;
   worst: string; // severity
   alerts: Alert[]; // newest first, at most ALERTS_PER_GROUP_MAX
+}
+
+export function stateOf(alert: Alert): AlertState {
+  return alert.state ?? "active";
+}
+
+// The group's: as long as one of its alerts is active, so is it.
+export function groupState(group: Group): AlertState {
+  let found: AlertState = "cleared";
+  for (const alert of group.alerts) {
+    const state = stateOf(alert);
+    if (state === "active") return "active";
+    if (state === "acknowledged") found = "acknowledged";
+  }
+  return found;
+}
+
+export interface AlertWish {
+  text?: string; // in the device, the type or the message
+  state?: string;
+  severity?: string; // a look: high, medium, low
+  device?: string;
+}
+
+function wanted(alert: Alert, wish: AlertWish): boolean {
+  if (wish.device && alert.device_id !== wish.device) return false;
+  if (wish.severity && severityLook(alert.severity) !== wish.severity) return false;
+  if (!wish.state) return true;
+  return wish.state === "open" ? stateOf(alert) !== "cleared" : stateOf(alert) === wish.state;
 }
 
 const ORDER = ["low", "info", "medium", "warning", "high", "critical"];
@@ -37,9 +66,10 @@ export class Groups {
   private readonly groups = new Map<string, Group>();
   private readonly seen = new Set<string>();
 
-  // False when it was there already: what comes twice (list and stream, a resumed stream) counts once.
+  // False when nothing is new: what comes twice (list and stream, a resumed stream) counts once. The same alert with more
+  // done to it takes its place.
   add(alert: Alert): boolean {
-    if (this.seen.has(alert.alert_id)) return false;
+    if (this.seen.has(alert.alert_id)) return this.replace(alert);
     this.seen.add(alert.alert_id);
     const key = `${alert.device_id}\n${alert.alert_type}`;
     const at = Date.parse(alert.timestamp);
@@ -62,6 +92,54 @@ export class Groups {
       group.lastMs = at;
     }
     return true;
+  }
+
+  private replace(alert: Alert): boolean {
+    const group = this.groups.get(`${alert.device_id}\n${alert.alert_type}`);
+    const at = group ? group.alerts.findIndex((other) => other.alert_id === alert.alert_id) : -1;
+    if (!group || at < 0) return false;
+    if ((alert.changes?.length ?? 0) <= ((group.alerts[at] as Alert).changes?.length ?? 0)) return false;
+    group.alerts[at] = alert;
+    if (group.last.alert_id === alert.alert_id) group.last = alert;
+    return true;
+  }
+
+  find(id: string): Alert | null {
+    for (const group of this.groups.values()) for (const alert of group.alerts) if (alert.alert_id === id) return alert;
+    return null;
+  }
+
+  // As list(), each group with only those of its alerts that are wanted; groups without any are left out.
+  select(wish: AlertWish): Group[] {
+    const text = (wish.text ?? "").trim().toLowerCase();
+    const found: Group[] = [];
+    for (const group of this.list()) {
+      const whole = !text || `${group.device}\n${group.type}\n${group.type.replace(/_/g, " ")}`.toLowerCase().includes(text);
+      const alerts = group.alerts.filter((a) => wanted(a, wish) && (whole || (a.message ?? "").toLowerCase().includes(text)));
+      const last = alerts[0];
+      if (!last) continue;
+      const all = alerts.length === group.alerts.length;
+      found.push({ ...group, alerts, last, lastMs: Date.parse(last.timestamp), count: all ? group.count : alerts.length });
+    }
+    return found;
+  }
+
+  // Groups in which something waits for somebody: what the badge counts.
+  get open(): number {
+    let sum = 0;
+    for (const group of this.groups.values()) if (groupState(group) === "active") sum += 1;
+    return sum;
+  }
+
+  // Devices with an alert that is not cleared, and how many.
+  openByDevice(): Map<string, number> {
+    const found = new Map<string, number>();
+    for (const group of this.groups.values()) {
+      let open = 0;
+      for (const alert of group.alerts) if (stateOf(alert) === "active") open += 1;
+      if (open > 0) found.set(group.device, (found.get(group.device) ?? 0) + open);
+    }
+    return found;
   }
 
   // The one with the newest alert first.

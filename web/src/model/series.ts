@@ -13,6 +13,9 @@ export function numeric(value: unknown): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
+// Pauses in seconds: from the last point before each to the first one after it.
+export type Gap = [from: number, to: number];
+
 export class Series {
   private points: Point[] = []; // by (at, offset)
   private readonly offsets = new Set<number>();
@@ -73,12 +76,21 @@ export class Series {
     return [xs, ys];
   }
 
+  // What columns() leaves open.
+  gaps(): Gap[] {
+    this.sort();
+    const found: Gap[] = [];
+    const pause = this.pauseMs();
+    for (let i = 1; i < this.points.length; i += 1) {
+      const before = (this.points[i - 1] as Point).at;
+      const after = (this.points[i] as Point).at;
+      if (after - before > pause) found.push([before / 1000, after / 1000]);
+    }
+    return found;
+  }
+
   private pauseMs(): number {
-    const gaps: number[] = [];
-    for (let i = 1; i < this.points.length; i += 1) gaps.push((this.points[i] as Point).at - (this.points[i - 1] as Point).at);
-    if (gaps.length < 4) return Infinity;
-    gaps.sort((a, b) => a - b);
-    return Math.max(5_000, 20 * (gaps[gaps.length >> 1] as number));
+    return usualPauseMs(this.points.map((point) => point.at));
   }
 
   private sort(): void {
@@ -86,6 +98,15 @@ export class Series {
     this.points.sort((a, b) => a.at - b.at || a.offset - b.offset);
     this.sorted = true;
   }
+}
+
+// Longer than this without a point is a pause, not the usual interval. `at` ascends, ms.
+export function usualPauseMs(at: readonly number[]): number {
+  if (at.length < 5) return Infinity;
+  const steps: number[] = [];
+  for (let i = 1; i < at.length; i += 1) steps.push((at[i] as number) - (at[i - 1] as number));
+  steps.sort((a, b) => a - b);
+  return Math.max(5_000, 20 * (steps[steps.length >> 1] as number));
 }
 
 // An SVG polyline over width × height; values run from left to right, the newest at the right edge.

@@ -19,7 +19,24 @@ export interface Device {
   status: Fields | null;
   readings: number;
   first_seen: string;
+  meta?: Meta | null;
 }
+
+// What people say of a device. Units by field; an empty one: none, whatever its name suggests.
+export interface Meta {
+  name?: string;
+  place?: string;
+  units?: Record<string, string>;
+}
+
+export interface AlertChange {
+  action: "acknowledge" | "clear" | "comment";
+  at: string;
+  by?: string | null;
+  comment?: string | null;
+}
+
+export type AlertState = "active" | "acknowledged" | "cleared";
 
 export interface Alert {
   alert_id: string;
@@ -33,6 +50,8 @@ export interface Alert {
   anomaly_score?: number;
   received_at?: string;
   offset?: number;
+  state?: AlertState; // none: active
+  changes?: AlertChange[];
 }
 
 export interface CommandStep {
@@ -49,6 +68,8 @@ export interface Command {
   timestamp: string;
   not_after?: string;
   alert_id?: string | null;
+  params?: Fields;
+  compensates?: string;
   state: string;
   states: CommandStep[];
 }
@@ -73,8 +94,61 @@ export interface Status {
   commands_total: number;
   decision_seconds: Quantiles;
   commit_seconds: Quantiles;
-  log: { begin: number; committed_end: number; journal_bytes: number; block_bytes: number; failed: boolean | string | null };
+  log: LogStatus;
   ready: boolean;
+  site?: { time_zone: string };
+}
+
+export interface LogStatus {
+  begin: number;
+  committed_end: number;
+  journal_bytes: number;
+  block_bytes: number;
+  failed: boolean | string | null;
+  state?: "ok" | "full" | "failed";
+  trouble?: string | null; // one sentence
+  read_errors?: number;
+  used_bytes?: number;
+  budget_bytes?: number;
+  disk_free_bytes?: number;
+  disk_seconds?: number | null; // that the budget holds at the present rate
+  wear_bytes_per_day?: number | null;
+  oldest?: string | null;
+  gone?: Record<string, Record<string, number>>; // records in declared gaps: class, reason
+}
+
+export interface Pipeline {
+  name: string;
+  version: string;
+  text: string;
+  rows_in: number;
+  rows_out: number;
+  late: number;
+  errors: number;
+}
+
+export interface Setting {
+  name: string;
+  value: string;
+  origin: string;
+  default: string;
+  type: string;
+  help: string;
+  unit?: string | null;
+  min?: number;
+  max?: number;
+  choices?: string[];
+}
+
+// A field over time in steps of one width; only steps that hold readings.
+export interface SeriesAnswer {
+  device_id: string;
+  field: string;
+  from: string;
+  to: string;
+  step_ms: number;
+  items: [at: number, count: number, min: number, max: number, mean: number][];
+  newest?: string | null;
 }
 
 export interface List<T> {

@@ -1,12 +1,15 @@
 // The live chart of one device's field: history, then what comes; readings that raised an alert are marked.
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { naturally, numericFields } from "../model/fleet.ts";
+import { naturally, numericFields, titleOf } from "../model/fleet.ts";
 import * as format from "../model/format.ts";
 import { severityLook } from "../model/groups.ts";
 import { numeric } from "../model/series.ts";
 import { alertsChanged, choose, chosen, chosenField, devicesChanged, feed, fleet, groups, now, readingsChanged } from "../state.ts";
-import { t } from "../words.ts";
+import { unitOf } from "../model/units.ts";
+import { href } from "../route.ts";
+import { spanText, t } from "../words.ts";
+import { Unit } from "./bits.tsx";
 import { Plot, type Mark, type Readout } from "./plot.ts";
 
 const SPANS = [1, 5, 15, 60]; // minutes
@@ -20,6 +23,7 @@ export function Chart() {
         <h2 id="chart-title" class="unseen">{t("chart")}</h2>
         <DeviceChoice />
         <FieldChoice />
+        {chosen.value !== null && <a class="more" href={href(["devices", chosen.value], { field: chosenField.value ?? "" })}>{t("history")} ›</a>}
         <div class="spans" role="group" aria-label={t("span")}>
           {SPANS.map((minutes) => (
             <button
@@ -29,7 +33,7 @@ export function Chart() {
                 feed.choose(chosen.value, chosenField.value, minutes * 60_000);
               }}
             >
-              {minutes < 60 ? t("unit.min", { n: minutes }) : t("unit.h", { n: minutes / 60 })}
+              {spanText(minutes * 60_000)}
             </button>
           ))}
         </div>
@@ -41,14 +45,14 @@ export function Chart() {
 
 function DeviceChoice() {
   void devicesChanged.value;
-  const ids = fleet.list("", OPTIONS_MAX).shown.map((d) => d.id);
+  const ids = fleet.list({}, OPTIONS_MAX).shown.map((d) => d.id);
   const at = chosen.value;
   if (at !== null && !ids.includes(at)) ids.push(at);
   return (
     <label class="choice">
       <span class="unseen">{t("device")}</span>
       <select value={at ?? ""} onChange={(e) => choose(e.currentTarget.value)}>
-        {ids.sort(naturally).map((id) => <option key={id} value={id}>{id}</option>)}
+        {ids.sort(naturally).map((id) => <option key={id} value={id}>{titleOf(fleet.devices.get(id) ?? { id, meta: null })}</option>)}
       </select>
     </label>
   );
@@ -73,7 +77,7 @@ function FieldChoice() {
   );
 }
 
-function marksOf(device: string, field: string): Mark[] {
+export function marksOf(device: string, field: string): Mark[] {
   const marks: Mark[] = [];
   for (const alert of groups.ofDevice(device)) {
     marks.push({ at: Date.parse(alert.timestamp) / 1000, y: numeric(alert.data?.[field]), look: severityLook(alert.severity) });
@@ -86,10 +90,11 @@ function Drawing({ minutes }: { minutes: number }) {
   const plot = useRef<Plot | null>(null);
   const readout = useSignal<Readout | null>(null);
   const marked = useSignal(0);
+  const pauses = useSignal(0);
 
   useEffect(() => {
     if (!host.current) return undefined;
-    const made = new Plot(host.current, (next) => (readout.value = next));
+    const made = new Plot(host.current, { tell: (next) => (readout.value = next) });
     plot.current = made;
     return () => {
       made.destroy();
@@ -110,17 +115,20 @@ function Drawing({ minutes }: { minutes: number }) {
       const marks = series ? marksOf(series.device, series.field) : [];
       const from = feed.fromMs(edge) / 1000;
       marked.value = marks.filter((m) => m.at >= from).length;
-      plot.current?.draw(series ? series.columns() : [[], []], marks, from, edge / 1000);
+      const gaps = series ? series.gaps() : [];
+      pauses.value = gaps.filter(([, to]) => to >= from).length;
+      plot.current?.draw({ columns: series ? series.columns() : [[], []], marks, gaps }, from, edge / 1000);
     });
   });
 
   const device = chosen.value;
   const field = chosenField.value;
   const r = readout.value;
+  const meta = device === null ? null : fleet.devices.get(device)?.meta;
   return (
     <>
       <div class="readout num" aria-hidden="true">
-        <span class="big">{r ? format.number(r.value) : format.NOTHING}</span>
+        <span><span class="big">{r ? format.number(r.value) : format.NOTHING}</span>{r && <Unit text={unitOf(meta, field ?? "")} />}</span>
         {r && <span class="label">{r.hover ? format.clock(r.at * 1000, now.peek(), true) : ""}</span>}
         {r && <span class="label range">{t("min")} {format.number(r.min)} · {t("max")} {format.number(r.max)}</span>}
         {marked.value > 0 && <span class="label legend"><i class="ring" /> {marked.value} {t("alertMark")}</span>}
@@ -128,8 +136,8 @@ function Drawing({ minutes }: { minutes: number }) {
       <div
         class="plot" ref={host} role="img" data-points={feed.series?.size ?? 0}
         aria-label={t("chartOf", {
-          device: device ?? "", field: field ?? "", span: minutes < 60 ? t("unit.min", { n: minutes }) : t("unit.h", { n: minutes / 60 }),
-          value: r ? format.number(r.value) : format.NOTHING, alerts: marked.value,
+          device: device ?? "", field: field ?? "", span: spanText(minutes * 60_000), value: r ? format.number(r.value) : format.NOTHING,
+          alerts: marked.value, gaps: pauses.value,
         })}
       />
       <p class="under" role="status">

@@ -1,9 +1,7 @@
 // How to connect a device: lines to paste, with the ports that are really open.
-import { useSignal } from "@preact/signals";
 import { status } from "../state.ts";
 import { t } from "../words.ts";
-
-const COPIED_MS = 1_500;
+import { Paste } from "./bits.tsx";
 
 export function ConnectPanel() {
   return (
@@ -23,42 +21,27 @@ export function ConnectBox() {
   );
 }
 
+const host = (): string => location.hostname || "127.0.0.1";
+const mqtt = (): number => status.value?.ports?.["mqtt"] ?? 1883;
+
+export function publishLine(payload: string, device = "my-device"): string {
+  return `mosquitto_pub -h ${host()} -p ${mqtt()} -q 1 -t sensors/${device}/data -m '${payload}'`;
+}
+
+export function commandsLine(device = "my-device"): string {
+  return `mosquitto_sub -h ${host()} -p ${mqtt()} -i ${device} -c -q 2 -t commands/${device}`;
+}
+
 function Lines() {
-  const host = location.hostname || "127.0.0.1";
-  const mqtt = status.value?.ports?.["mqtt"] ?? 1883;
-  const publish = (payload: string): string => `mosquitto_pub -h ${host} -p ${mqtt} -q 1 -t sensors/my-device/data -m '${payload}'`;
+  const api = new URL("api/v1/readings", document.baseURI.replace(/#.*$/, "")).href;
   return (
     <div class="lines">
       <p>{t("connectText")}</p>
-      <Paste name={t("connectMqtt")} text={publish('{"temperature":21.5,"humidity":40}')} />
-      <Paste
-        name={t("connectHttp")}
-        text={`curl ${new URL("api/v1/readings", document.baseURI).href} -H 'content-type: application/json' -d '{"device_id":"my-device","temperature":22.1}'`}
-      />
-      <Paste name={t("connectAlarm")} text={publish('{"temperature":85.2}')} />
+      <Paste name={t("connectMqtt")} text={publishLine('{"temperature":21.5,"humidity":40}')} />
+      <Paste name={t("connectHttp")} text={`curl ${api} -H 'content-type: application/json' -d '{"device_id":"my-device","temperature":22.1}'`} />
+      <Paste name={t("connectAlarm")} text={publishLine('{"temperature":85.2}')} />
+      <Paste name={t("connectCommand")} text={commandsLine()} />
       <p class="label">{t("justLines")}</p>
-    </div>
-  );
-}
-
-function Paste({ name, text }: { name: string; text: string }) {
-  const copied = useSignal(false);
-  const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      return; // not over plain HTTP from elsewhere: the text can be selected
-    }
-    copied.value = true;
-    setTimeout(() => (copied.value = false), COPIED_MS);
-  };
-  return (
-    <div class="paste">
-      <p class="label">{name}</p>
-      <div class="code">
-        <code tabIndex={0} role="textbox" aria-readonly="true" aria-label={name}>{text}</code>
-        <button type="button" class="quiet" onClick={() => void copy()} aria-label={`${t("copy")}: ${name}`}>{copied.value ? t("copied") : t("copy")}</button>
-      </div>
     </div>
   );
 }
