@@ -2,7 +2,7 @@
 //
 // A Tracker reads the log and keeps the newest alerts and commands. It turns what the broker says about deliveries,
 // what devices answer on `commands/{device}/ack`, and time into the fate of each command, and appends every change as a
-// record of kind fate. The fates in the log are the truth: after a crash they are read back first, then what came in
+// record of kind fate. So are the steps that people take with an alert. The fates in the log are the truth: after a crash they are read back first, then what came in
 // meanwhile is judged, so that no change is written twice and none is missed.
 //
 // Order of calls: open(), then step() until false, again after each commit (it reads committed records only), on_tick()
@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "act/care.hpp"
 #include "act/lifecycle.hpp"
 #include "act/limits.hpp"
 #include "base/chance.hpp"
@@ -85,6 +86,7 @@ struct Query {
   std::string_view type;                   // alerts: alert_type; commands: the command's name; empty: all
   std::size_t limit = page_items_default;  // 1 to page_items_max, cut to it
   std::string_view cursor;                 // Page::next of the page before; empty: the newest
+  std::optional<AlertState> state{};       // alerts only; nothing: all
 };
 
 struct Page {
@@ -92,13 +94,13 @@ struct Page {
   std::optional<std::string> next;  // nothing: there are no older ones
 };
 
-// An alert, or a command that was issued or whose state changed: for the event stream.
+// An alert that was raised or worked on, or a command that was issued or whose state changed: for the event stream.
 struct Change {
   enum class What : std::uint8_t { alert, command };
   What what = What::alert;
   record::Position id;  // of the alert's, command's or fate's record: the event's id
   std::string device;
-  std::string item;  // JSON as the queries give it; of a command with the states reached by then
+  std::string item;  // JSON as the queries give it, with the states reached by then
 };
 
 struct Counts {
@@ -124,6 +126,15 @@ class Tracker : public log::Follower {
   };
   // Appends with Urgency::now. After the commit the queries show it at once. Code::full: too many are open.
   virtual Result<Issued> issue(const Command& command, std::string_view origin) = 0;
+
+  struct Worked {
+    record::Position end;            // answer the caller when log.committed_end() >= end
+    std::vector<std::string> items;  // as alert(id) will give them then
+  };
+  // Acknowledges, clears or comments alerts: all of them or, with an error, none. What an alert is already is no error and
+  // writes nothing. Any thread, but it may read old blocks: not one that must not wait. Code::not_found: no alert has that
+  // id; Code::exists: it is cleared, or has alert_changes_max changes already; `where` is the id.
+  virtual Result<Worked> work(const AlertWork& work, Wall now, std::string_view origin) = 0;
 
   // Code::invalid: a cursor that no page gave.
   virtual Result<Page> alerts(const Query& query) const = 0;

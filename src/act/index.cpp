@@ -12,15 +12,49 @@ namespace {
 constexpr std::size_t entry_bytes = 256;  // about what an entry costs besides its texts
 constexpr int trim_steps = 64;            // looked at for each command added: more than come, so the surplus shrinks
 
+void append_text_or_null(std::string& to, std::string_view text) {
+  if (text.empty())
+    to += "null";
+  else
+    codec::append_json_string(to, text);
+}
+
 bool waits(State s) { return s == State::issued || s == State::sent; }
 
 }  // namespace
 
-std::string AlertEntry::item() const {
+std::string AlertEntry::item(Position end) const {
+  std::string steps;
+  auto now = AlertState::active;
+  for (const auto& c : changes) {
+    if (c.position >= end) break;
+    now = next(now, c.action).to;
+    steps += steps.empty() ? "{\"action\":\"" : ",{\"action\":\"";
+    steps += name(c.action);
+    steps += "\",\"at\":\"";
+    append_rfc3339(steps, to_event(c.at));
+    steps += "\",\"by\":";
+    append_text_or_null(steps, c.by);
+    steps += ",\"comment\":";
+    append_text_or_null(steps, c.comment);
+    steps += '}';
+  }
   std::string more = "\"received_at\":\"";
   append_rfc3339(more, to_event(received_at));
-  more += "\",\"offset\":" + std::to_string(offset.value);
+  more += "\",\"offset\":" + std::to_string(offset.value) + ",\"state\":\"";
+  more += name(now);
+  more += "\",\"changes\":[" + steps + "]";
   return with_members(payload, more);
+}
+
+bool AlertEntry::change(AlertChange change) {
+  if (changes.size() >= alert_changes_max) return false;
+  if (!changes.empty() && changes.back().position >= change.position) return false;
+  const auto found = next(state, change.action);
+  if (found.outcome != Outcome::moved) return false;
+  state = found.to;
+  changes.push_back(std::move(change));
+  return true;
 }
 
 std::string CommandEntry::item(Position end) const {
@@ -51,8 +85,9 @@ bool CommandEntry::has(State s) const {
 bool Index::add(AlertEntry alert) {
   if (!alert_names_.try_emplace(alert.id, alert.position).second) return false;
   const auto position = alert.position;
-  alert_bytes_ += alert.payload.size() + entry_bytes;
+  alert_bytes_ += bytes_of(alert);
   note(position, position);
+  for (const auto& c : alert.changes) note(c.position, position);
   alerts_.emplace(position, std::move(alert));
   trim_alerts();
   return true;
@@ -67,6 +102,24 @@ bool Index::add(CommandEntry command) {
   for (const auto& r : kept.reached) note(r.position, position);
   count(kept, +1);
   trim_commands();
+  return true;
+}
+
+std::size_t Index::bytes_of(const AlertEntry& alert) {
+  auto bytes = alert.payload.size() + entry_bytes;
+  for (const auto& c : alert.changes) bytes += sizeof(AlertChange) + c.by.size() + c.comment.size();
+  return bytes;
+}
+
+bool Index::change(Position alert, AlertChange change) {
+  const auto found = alerts_.find(alert);
+  if (found == alerts_.end()) return false;
+  const auto position = change.position;
+  const auto before = bytes_of(found->second);
+  if (!found->second.change(std::move(change))) return false;
+  alert_bytes_ += bytes_of(found->second) - before;
+  note(position, alert);
+  trim_alerts();
   return true;
 }
 
@@ -108,7 +161,7 @@ void Index::forget(std::string_view device, Position at) {
   forgotten_.note(device, at);
   std::erase_if(alerts_, [&](const auto& each) {
     if (each.second.device != device) return false;
-    alert_bytes_ -= each.second.payload.size() + entry_bytes;
+    alert_bytes_ -= bytes_of(each.second);
     alert_names_.erase(each.second.id);
     return true;
   });
@@ -147,7 +200,7 @@ void Index::count(const CommandEntry& command, int by) {
 void Index::trim_alerts() {
   while (alerts_.size() > options_.alerts_kept || alert_bytes_ > kept_bytes_max) {
     const auto& oldest = *alerts_.begin();
-    alert_bytes_ -= oldest.second.payload.size() + entry_bytes;
+    alert_bytes_ -= bytes_of(oldest.second);
     alerts_floor_ = oldest.first + 1;
     alert_names_.erase(oldest.second.id);
     alerts_.erase(alerts_.begin());

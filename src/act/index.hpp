@@ -20,6 +20,15 @@ namespace skerry::act {
 
 using record::Position;
 
+// A step that somebody took with an alert, and the record that says so.
+struct AlertChange {
+  AlertAction action = AlertAction::comment;
+  Wall at;
+  std::string by;
+  std::string comment;
+  Position position;
+};
+
 struct AlertEntry {
   Position position;
   record::Offset offset;
@@ -28,8 +37,13 @@ struct AlertEntry {
   std::string device;
   std::string type;
   std::string payload;  // with alert_id and device_id, also where the sender left them out
+  AlertState state = AlertState::active;
+  std::vector<AlertChange> changes{};  // positions ascend
 
-  std::string item() const;
+  // With the changes whose records lie before `end`.
+  std::string item(Position end) const;
+  // False: it is known, or changes nothing (see next()).
+  bool change(AlertChange change);
 };
 
 // A state that a command has reached, and the record that says so: the command's own for `issued`, else a fate.
@@ -62,6 +76,8 @@ struct CommandEntry {
 Read<AlertEntry> alert_entry(const log::RecordView& record, AlertFields* fields = nullptr);
 Read<CommandEntry> command_entry(const log::RecordView& record, const Options& options);
 
+inline constexpr std::string_view care_topic = "$skerry/alert/";  // + alert_id: a step somebody took with it
+
 bool is_alert_topic(std::string_view topic);                    // alerts/{device}
 bool is_command_topic(std::string_view topic);                  // commands/{device}
 std::string_view acknowledging_device(std::string_view topic);  // of commands/{device}/ack; else empty
@@ -73,6 +89,8 @@ class Index {
   // False: that id is taken by another record, or this very record is known.
   bool add(AlertEntry alert);
   bool add(CommandEntry command);
+  // False as AlertEntry::change().
+  bool change(Position alert, AlertChange change);
   // The command's state is now reached.state; true when it was not before.
   bool reach(CommandEntry& command, Reached reached);
   void set_sent(CommandEntry& command);
@@ -104,7 +122,7 @@ class Index {
 
   // Format: docs/commands.md, "Checkpoint".
   void encode(Buffer& to) const;
-  static Result<Index> decode(Bytes from, const Options& options);
+  static Result<Index> decode(Bytes from, const Options& options, std::uint32_t version);
 
  private:
   struct Hash {
@@ -114,6 +132,7 @@ class Index {
   using Names = std::unordered_map<std::string, Position, Hash, std::equal_to<>>;
 
   void note(Position event, Position subject);
+  static std::size_t bytes_of(const AlertEntry& alert);
   void count(const CommandEntry& command, int by);
   void trim_alerts();
   void trim_commands();

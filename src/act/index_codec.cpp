@@ -26,9 +26,17 @@ void encode_alert(Buffer& to, const AlertEntry& alert) {
   put(to, alert.device);
   put(to, alert.type);
   put(to, alert.payload);
+  append_varint(to, alert.changes.size());
+  for (const auto& c : alert.changes) {
+    append_byte(to, static_cast<std::uint8_t>(c.action));
+    put(to, c.at);
+    put(to, c.by);
+    put(to, c.comment);
+    put(to, c.position);
+  }
 }
 
-AlertEntry decode_alert(Reader& from) {
+Result<AlertEntry> decode_alert(Reader& from, std::uint32_t version) {
   AlertEntry alert;
   alert.position = position(from);
   alert.offset = {from.varint()};
@@ -37,6 +45,20 @@ AlertEntry decode_alert(Reader& from) {
   alert.device = text(from);
   alert.type = text(from);
   alert.payload = text(from);
+  if (version < 2) return alert;
+  const auto count = from.varint();
+  if (count > alert_changes_max) return fail(Code::damaged, "an alert has more changes than are kept");
+  for (std::uint64_t i = 0; i < count && from.ok(); ++i) {
+    AlertChange c;
+    const auto action = from.byte();
+    if (action >= alert_action_count) return fail(Code::damaged, "an alert's change is none");
+    c.action = static_cast<AlertAction>(action);
+    c.at = wall(from);
+    c.by = text(from);
+    c.comment = text(from);
+    c.position = position(from);
+    if (!alert.change(std::move(c)) && from.ok()) return fail(Code::damaged, "an alert's changes do not follow");
+  }
   return alert;
 }
 
@@ -100,7 +122,7 @@ void Index::encode(Buffer& to) const {
   forgotten_.encode(to);
 }
 
-Result<Index> Index::decode(Bytes bytes, const Options& options) {
+Result<Index> Index::decode(Bytes bytes, const Options& options, std::uint32_t version) {
   Reader from(bytes);
   Index index(options);
   index.alerts_ever = from.varint();
@@ -109,7 +131,7 @@ Result<Index> Index::decode(Bytes bytes, const Options& options) {
   const auto alerts_floor = position(from);
   const auto commands_floor = position(from);
   for (auto left = from.varint(); left > 0 && from.ok(); --left) {
-    if (!index.add(decode_alert(from)) && from.ok()) return fail(Code::damaged, "an alert stands twice");
+    if (!index.add(TRY(decode_alert(from, version))) && from.ok()) return fail(Code::damaged, "an alert stands twice");
   }
   for (auto left = from.varint(); left > 0 && from.ok(); --left) {
     if (!index.add(TRY(decode_command(from))) && from.ok()) return fail(Code::damaged, "a command stands twice");

@@ -183,6 +183,29 @@ Read<FateFields> read_fate(Bytes payload) {
   return FateFields{*known, detail ? std::move(*detail) : std::string{}, time_of(*json, "at")};
 }
 
+Read<CareFields> read_care(Bytes payload) {
+  const auto json = parse_object(payload);
+  if (!json) return std::unexpected(json.error());
+  const auto action = text_of(*json, "action", name_bytes_max);
+  const auto known = action ? alert_action_named(*action) : std::nullopt;
+  if (!known) return std::unexpected(Reject::status);
+  auto by = text_of(*json, "by", name_bytes_max);
+  auto comment = text_of(*json, "comment", text_bytes_max);
+  if (!by || !comment) return std::unexpected(Reject::field);
+  return CareFields{*known, std::move(*by), std::move(*comment), time_of(*json, "at")};
+}
+
+std::string write_care(std::string_view alert_id, std::string_view device, const AlertWork& work, EventTime at) {
+  std::string json = "{";
+  add(json, "alert_id", alert_id);
+  add(json, "device_id", device);
+  add(json, "action", name(work.action));
+  if (!work.by.empty()) add(json, "by", work.by);
+  if (!work.comment.empty()) add(json, "comment", work.comment);
+  add(json, "at", format_rfc3339(at));
+  return json + "}";
+}
+
 std::string write_fate(std::string_view command_id, std::string_view device, State state, std::string_view detail,
                        EventTime at) {
   std::string json = "{";

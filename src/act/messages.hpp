@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "act/care.hpp"
 #include "act/lifecycle.hpp"
 #include "base/bytes.hpp"
 #include "base/time.hpp"
@@ -67,6 +68,15 @@ struct FateFields {
   std::optional<EventTime> at;
 };
 Read<FateFields> read_fate(Bytes payload);
+
+struct CareFields {
+  AlertAction action = AlertAction::comment;
+  std::string by;
+  std::string comment;
+  std::optional<EventTime> at;
+};
+Read<CareFields> read_care(Bytes payload);
+std::string write_care(std::string_view alert_id, std::string_view device, const AlertWork& work, EventTime at);
 
 std::string write_fate(std::string_view command_id, std::string_view device, State state, std::string_view detail,
                        EventTime at);

@@ -22,7 +22,7 @@ Result<Position> read_cursor(std::string_view cursor) {
 std::size_t limit_of(const Query& query) { return std::clamp<std::size_t>(query.limit, 1, page_items_max); }
 
 bool wanted(const AlertEntry& alert, const Query& query) {
-  return (query.device.empty() || alert.device == query.device) && (query.type.empty() || alert.type == query.type);
+  return (!query.state || alert.state == *query.state) && (query.device.empty() || alert.device == query.device) && (query.type.empty() || alert.type == query.type);
 }
 bool wanted(const CommandEntry& command, const Query& query) {
   return (query.device.empty() || command.device == query.device) &&
@@ -75,11 +75,30 @@ class Past {
       : query_(query), before_(before), forgotten_(std::move(forgotten)) {}
 
   void take(const log::RecordView& record) {
-    if (record.kind == record::Kind::fate) return take_fate(record);
+    if (record.kind == record::Kind::fate) {
+      if (!record.topic.starts_with(care_topic)) take_fate(record);
+      return;
+    }
     if (record.kind != record::Kind::message || record.position >= before_) return;
     if (forgotten_.hides(record::device_of(record.topic), record.position)) return;
     if (auto command = command_entry(record, {}); command && wanted(*command, query_)) keep(commands, *command);
-    if (auto alert = alert_entry(record); alert && wanted(*alert, query_)) keep(alerts, *alert);
+    if (auto alert = alert_entry(record)) {
+      if (const auto found = cares_.find(record.position); found != cares_.end()) {
+        for (auto& change : found->second) alert->change(std::move(change));
+        cares_.erase(found);
+      }
+      if (wanted(*alert, query_)) keep(alerts, *alert);
+    }
+  }
+
+  // Before the alerts themselves are taken: whether one is wanted may depend on what was done about it later.
+  void take_care(const log::RecordView& record) {
+    if (record.kind != record::Kind::fate || !record.cause || *record.cause >= before_) return;
+    if (!record.topic.starts_with(care_topic)) return;
+    auto care = read_care(record.payload);
+    if (!care) return;
+    const Wall at = care->at ? Wall(*care->at) : record.appended_at;
+    cares_[*record.cause].push_back({care->action, at, std::move(care->by), std::move(care->comment), record.position});
   }
 
   std::map<Position, AlertEntry> alerts;
@@ -105,12 +124,15 @@ class Past {
   Query query_;
   Position before_;
   record::Forgotten forgotten_;
+  std::map<Position, std::vector<AlertChange>> cares_;
 };
 
 }  // namespace
 
 Result<Page> LogTracker::alerts(const Query& query) const {
   const auto before = TRY(read_cursor(query.cursor));
+  const auto end = log_.committed_end();
+  const auto item = [end](const AlertEntry& a) { return a.item(end); };
   Position floor;
   record::Forgotten forgotten;
   std::vector<std::pair<Position, std::string>> found;
@@ -118,15 +140,14 @@ Result<Page> LogTracker::alerts(const Query& query) const {
     const std::scoped_lock lock(mutex_);
     floor = index_.alerts_floor();
     forgotten = index_.forgotten();
-    found = newest(index_.alerts(), query, before, floor, [](const AlertEntry& a) { return a.item(); });
+    found = newest(index_.alerts(), query, before, floor, item);
   }
   if (found.size() <= limit_of(query) && log_.begin() < floor) {
     Past past(query, std::min(before, floor), forgotten);
+    TRY(scan(log_, options_.classes, end, [&](const log::RecordView& r) { return past.take_care(r), true; }));
     TRY(scan(log_, options_.classes, std::min(before, floor),
              [&](const log::RecordView& r) { return past.take(r), true; }));
-    for (auto& older : newest(past.alerts, query, floor, {}, [](const AlertEntry& a) { return a.item(); })) {
-      found.push_back(std::move(older));
-    }
+    for (auto& older : newest(past.alerts, query, floor, {}, item)) found.push_back(std::move(older));
   }
   return page_of(std::move(found), limit_of(query));
 }
@@ -154,22 +175,60 @@ Result<Page> LogTracker::commands(const Query& query) const {
 }
 
 Result<std::string> LogTracker::alert(std::string_view id) const {
+  const auto end = log_.committed_end();
+  return TRY(find_alerts({std::string(id)})).front().item(end);
+}
+
+Result<std::vector<AlertEntry>> LogTracker::find_alerts(const std::vector<std::string>& ids) const {
+  std::vector<AlertEntry> found;
+  std::vector<std::string> missing;
   Position floor;
+  {
+    const std::scoped_lock lock(mutex_);
+    floor = index_.alerts_floor();
+    for (const auto& id : ids) {
+      if (const auto* known = index_.alert_named(id))
+        found.push_back(*known);
+      else
+        missing.push_back(id);
+    }
+  }
+  if (missing.empty()) return found;
+  if (log_.begin() >= floor) return fail(Code::not_found, "no alert has that id", missing.front());
+  for (auto& old : TRY(find_old_alerts(missing))) found.push_back(std::move(old));
+  return found;
+}
+
+// An alert's changes come behind it, so one pass finds both.
+Result<std::vector<AlertEntry>> LogTracker::find_old_alerts(const std::vector<std::string>& ids) const {
+  std::map<Position, AlertEntry> found;
   record::Forgotten forgotten;
   {
     const std::scoped_lock lock(mutex_);
-    if (const auto* found = index_.alert_named(id)) return found->item();
-    floor = index_.alerts_floor();
     forgotten = index_.forgotten();
   }
-  std::optional<AlertEntry> older;
-  TRY(scan(log_, options_.classes, floor, [&](const log::RecordView& record) {
-    if (auto alert = alert_entry(record); alert && alert->id == id && !forgotten.hides(alert->device, alert->position))
-      older = std::move(*alert);
-    return !older;
+  TRY(scan(log_, options_.classes, log_.committed_end(), [&](const log::RecordView& record) {
+    if (record.kind == record::Kind::fate && record.cause && record.topic.starts_with(care_topic)) {
+      const auto at = found.find(*record.cause);
+      auto care = at == found.end() ? std::unexpected(Reject::topic) : read_care(record.payload);
+      if (!care) return true;
+      const Wall when = care->at ? Wall(*care->at) : record.appended_at;
+      at->second.change({care->action, when, std::move(care->by), std::move(care->comment), record.position});
+    } else if (found.size() < ids.size()) {
+      auto alert = alert_entry(record);
+      const bool asked = alert && std::ranges::find(ids, alert->id) != ids.end();
+      if (asked && !forgotten.hides(alert->device, alert->position)) found.emplace(record.position, std::move(*alert));
+    }
+    return true;
   }));
-  if (!older) return fail(Code::not_found, "no alert has that id", std::string(id));
-  return older->item();
+  std::vector<AlertEntry> all;
+  for (const auto& id : ids) {
+    const auto at = std::ranges::find_if(found, [&id](const auto& each) { return each.second.id == id; });
+    if (at == found.end()) return fail(Code::not_found, "no alert has that id", id);
+    all.push_back(std::move(at->second));
+    found.erase(at);
+  }
+  return all;
 }
 
 Result<std::string> LogTracker::command(std::string_view id) const {
@@ -209,7 +268,8 @@ LogTracker::Changes LogTracker::changes(std::optional<Position> from, std::size_
     changes.next = at->first + 1;
     const auto alert = index_.alerts().find(at->second);
     if (alert != index_.alerts().end()) {
-      changes.items.push_back({Change::What::alert, at->first, alert->second.device, alert->second.item()});
+      changes.items.push_back(
+          {Change::What::alert, at->first, alert->second.device, alert->second.item(at->first + 1)});
     }
     const auto command = index_.commands().find(at->second);
     if (command != index_.commands().end()) {

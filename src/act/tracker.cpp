@@ -9,7 +9,7 @@
 namespace skerry::act {
 namespace {
 
-constexpr std::uint32_t checkpoint_version = 1;
+constexpr std::uint32_t checkpoint_version = 2;  // 1: alerts without what people did about them
 constexpr std::string_view fate_topic = "$skerry/fate/";
 constexpr std::string_view origin_name = "act";
 
@@ -50,9 +50,11 @@ Result<> LogTracker::load() {
   replay_end_ = log_.committed_end();
   move_to(log_.begin());
   if (!options_.checkpoint_path.empty()) {
-    const auto found = TRY(log::load(files_, options_.checkpoint_path, checkpoint_version, log_));
+    auto version = checkpoint_version;
+    auto found = TRY(log::load(files_, options_.checkpoint_path, version, log_));
+    if (!found) found = TRY(log::load(files_, options_.checkpoint_path, --version, log_));
     if (found) {
-      auto index = Index::decode(found->state, options_);
+      auto index = Index::decode(found->state, options_, version);
       if (index) {
         index_ = std::move(*index);
         move_to(found->position);
@@ -116,7 +118,12 @@ Result<> LogTracker::on_tick(Wall now) {
 Result<> LogTracker::take(const log::RecordView& record) {
   switch (record.kind) {
     case record::Kind::delivery: return take_delivery(record);
-    case record::Kind::fate: take_fate(record); return {};
+    case record::Kind::fate:
+      if (record.topic.starts_with(care_topic))
+        take_care(record);
+      else
+        take_fate(record);
+      return {};
     case record::Kind::config:
       if (const auto device = record::Forgotten::device_of(record); !device.empty()) {
         index_.forget(device, record.position);
@@ -182,6 +189,15 @@ void LogTracker::take_fate(const log::RecordView& record) {
   if (!fate) return count_reject("fates", fate.error());
   const Wall at = fate->at ? Wall(*fate->at) : record.appended_at;
   if (index_.reach(*command, {fate->state, at, std::move(fate->detail), record.position})) ++changed_;
+}
+
+void LogTracker::take_care(const log::RecordView& record) {
+  if (!record.cause) return;
+  auto care = read_care(record.payload);
+  if (!care) return count_reject("fates", care.error());
+  const Wall at = care->at ? Wall(*care->at) : record.appended_at;
+  AlertChange change{care->action, at, std::move(care->by), std::move(care->comment), record.position};
+  if (index_.change(*record.cause, std::move(change))) ++changed_;  // work() was here, or the alert left memory
 }
 
 Result<> LogTracker::happen(CommandEntry& command, Event event, Wall at, std::string_view detail) {
@@ -298,6 +314,54 @@ Result<LogTracker::Issued> LogTracker::issue(const Command& command, std::string
   }
   if (!take_command(chunk.records().front())) return fail(Code::exists, "a command has that id already", command.id);
   return Issued{command.id, position, index_.command_at(position)->item(position + 1)};
+}
+
+// What people do about alerts. The alerts that left memory are looked up without the lock: a step that somebody else
+// takes meanwhile is then judged twice, and the second one is a repetition to whoever reads it.
+Result<LogTracker::Worked> LogTracker::work(const AlertWork& work, Wall now, std::string_view origin) {
+  auto alerts = TRY(find_alerts(work.alert_ids));
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::string> topics;
+  std::vector<std::string> payloads;
+  std::vector<AlertEntry*> moved;
+  for (auto& alert : alerts) {
+    if (const auto* known = index_.alert_named(alert.id)) alert = *known;
+    const auto found = next(alert.state, work.action);
+    if (found.outcome == Outcome::ignored)
+      return fail(Code::exists, "is " + std::string(act::name(alert.state)) + " already", alert.id);
+    if (found.outcome == Outcome::repeated) continue;
+    if (alert.changes.size() >= alert_changes_max)
+      return fail(Code::exists, "has " + std::to_string(alert_changes_max) + " changes already", alert.id);
+    topics.push_back(std::string(care_topic) + alert.id);
+    payloads.push_back(write_care(alert.id, alert.device, work, to_event(now)));
+    moved.push_back(&alert);
+  }
+  std::vector<log::Record> out;
+  for (std::size_t i = 0; i < moved.size(); ++i) {
+    out.push_back({.cls = record::Class::critical,
+                   .kind = record::Kind::fate,
+                   .topic = topics[i],
+                   .payload = as_bytes(payloads[i]),
+                   .origin = origin,
+                   .cause = moved[i]->position});
+  }
+  Worked worked{log_.committed_end(), {}};
+  for (const auto& alert : alerts) {
+    if (!alert.changes.empty()) worked.end = std::max(worked.end, alert.changes.back().position + 1);
+  }
+  if (!out.empty()) {
+    auto at = TRY(log_.append(out, log::Urgency::now));
+    worked.end = own_end_ = at + out.size();
+    for (auto* alert : moved) {
+      AlertChange change{work.action, Wall(to_event(now)), work.by, work.comment, at};
+      index_.change(alert->position, change);
+      alert->change(std::move(change));
+      at = at + 1;
+    }
+    ++changed_;
+  }
+  for (const auto& alert : alerts) worked.items.push_back(alert.item(worked.end));
+  return worked;
 }
 
 Result<> LogTracker::checkpoint() {

@@ -23,6 +23,7 @@ class LogTracker final : public Tracker {
   Position position() const override { return {position_.load(std::memory_order_acquire)}; }
 
   Result<> on_tick(Wall now) override;
+  Result<Worked> work(const AlertWork& work, Wall now, std::string_view origin) override;
   Result<Issued> issue(const Command& command, std::string_view origin) override;
   Result<Page> alerts(const Query& query) const override;
   Result<Page> commands(const Query& query) const override;
@@ -47,6 +48,7 @@ class LogTracker final : public Tracker {
   Result<> take_ack(const log::RecordView& record, std::string_view device);
   Result<> take_delivery(const log::RecordView& record);
   void take_fate(const log::RecordView& record);
+  void take_care(const log::RecordView& record);
 
   // ---- what follows from it ----
   Result<> happen(CommandEntry& command, Event event, Wall at, std::string_view detail);
@@ -59,6 +61,10 @@ class LogTracker final : public Tracker {
 
   bool replaying() const { return position() < replay_end_; }
   void move_to(Position p) { position_.store(p.value, std::memory_order_release); }
+
+  // The alerts of these ids as they stand, those that left memory too; in the order of `ids`.
+  Result<std::vector<AlertEntry>> find_alerts(const std::vector<std::string>& ids) const;
+  Result<std::vector<AlertEntry>> find_old_alerts(const std::vector<std::string>& ids) const;
 
   void count_reject(std::string_view what, Reject reason);
   void count_alert(const AlertFields& fields);

@@ -23,6 +23,15 @@ using http::Request;
 using http::Responder;
 using http::Response;
 
+// Nothing when missing.
+Result<std::optional<act::AlertState>> alert_state_of(const Request& q) {
+  const auto text = TRY(text_of(q, "state"));
+  if (text.empty()) return std::optional<act::AlertState>{};
+  const auto state = act::alert_state_named(text);
+  if (!state) return fail(Code::invalid, "must be active, acknowledged or cleared", "state");
+  return state;
+}
+
 class ApiImpl final : public Api {
  public:
   ApiImpl(Deps deps, const Options& options)
@@ -43,6 +52,8 @@ class ApiImpl final : public Api {
                    [this](const Request& q, Responder r) { post_.command(q, std::move(r)); });
     server_->route("DELETE", "/api/v1/devices/{id}",
                    [this](const Request& q, Responder r) { forget(q, std::move(r)); });
+    server_->route("PUT", "/api/v1/devices/{id}/meta",
+                   [this](const Request& q, Responder r) { post_.meta(q, std::move(r)); });
     server_->route("GET", "/api/v1/events",
                    [this](const Request& q, Responder r) { events_.subscribe(q, std::move(r)); });
     if (deps_.demo.act) demo_routes(*server_, deps_.demo);
@@ -83,6 +94,7 @@ class ApiImpl final : public Api {
   void ground_routes();
   void list_routes();
   void act_routes();
+  void alert_routes();
   void config_routes();
   void house_routes();
   // An answer that was given before must be seen: the table is brought up to what is committed now.
@@ -96,6 +108,7 @@ class ApiImpl final : public Api {
   Result<Work> device(const Request& q);
   Result<Work> readings(const Request& q);
   void forget(const Request& q, Responder r);
+  Result<Work> series(const Request& q);
   Result<Response> pipelines(const Request& q);
 
   Deps deps_;
@@ -133,27 +146,22 @@ void ApiImpl::list_routes() {
   query("/api/v1/devices", [this](const Request& q) { return devices(q); });
   query("/api/v1/devices/{id}", [this](const Request& q) { return device(q); });
   query("/api/v1/readings", [this](const Request& q) { return readings(q); });
+  query("/api/v1/series", [this](const Request& q) { return series(q); });
   act_routes();
 }
 
-Response list_of(const std::vector<std::string>& items, const std::optional<std::string>& next) {
-  std::string text = R"({"items":[)";
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (i != 0) text += ',';
-    text += items[i];
-  }
-  append_next(text, next);
-  return http::json(std::move(text));
-}
-
 void ApiImpl::act_routes() {
-  const auto list = [this](auto ask) {
-    return [this, ask](const Request& q) -> Result<Work> {
-      TRY(check_names(q, {"device", "type", "limit", "cursor"}));
+  const auto list = [this](auto ask, bool has_state) {
+    return [this, ask, has_state](const Request& q) -> Result<Work> {
+      if (has_state)
+        TRY(check_names(q, {"device", "type", "state", "limit", "cursor"}));
+      else
+        TRY(check_names(q, {"device", "type", "limit", "cursor"}));
       const auto limit = TRY(limit_of(q, act::page_items_default, act::page_items_max));
-      return [this, ask, limit, device = TRY(device_of(q)), type = TRY(text_of(q, "type")),
+      return [this, ask, limit, device = TRY(device_of(q)), type = TRY(text_of(q, "type")), state = TRY(alert_state_of(q)),
               cursor = TRY(text_of(q, "cursor"))]() -> Result<Response> {
-        const auto page = TRY((deps_.act.*ask)({.device = device, .type = type, .limit = limit, .cursor = cursor}));
+        const auto page = TRY((deps_.act.*ask)(
+            {.device = device, .type = type, .limit = limit, .cursor = cursor, .state = state}));
         return list_of(page.items, page.next);
       };
     };
@@ -166,10 +174,22 @@ void ApiImpl::act_routes() {
       };
     };
   };
-  query("/api/v1/alerts", list(&act::Tracker::alerts));
+  query("/api/v1/alerts", list(&act::Tracker::alerts, true));
   query("/api/v1/alerts/{id}", one(&act::Tracker::alert));
-  query("/api/v1/commands", list(&act::Tracker::commands));
+  query("/api/v1/commands", list(&act::Tracker::commands, false));
   query("/api/v1/commands/{id}", one(&act::Tracker::command));
+  alert_routes();
+}
+
+void ApiImpl::alert_routes() {
+  const auto work = [this](const std::string& pattern, std::optional<act::AlertAction> action) {
+    server_->route("POST", pattern, [this, action](const Request& q, Responder r) {
+      post_.alert_work(q, std::move(r), action, worker_);
+    });
+  };
+  work("/api/v1/alerts/changes", {});
+  for (const auto action : {act::AlertAction::acknowledge, act::AlertAction::clear, act::AlertAction::comment})
+    work("/api/v1/alerts/{id}/" + std::string(act::name(action)), action);
 }
 
 void ApiImpl::config_routes() {
@@ -260,6 +280,27 @@ Result<ApiImpl::Work> ApiImpl::readings(const Request& q) {
       append_reading(text, reading);
     }
     append_next(text, page.next);
+    return http::json(std::move(text));
+  };
+}
+
+Result<ApiImpl::Work> ApiImpl::series(const Request& q) {
+  TRY(check_names(q, {"device", "field", "from", "to", "points"}));
+  const auto points = TRY(limit_of(q, series_points_default, history::series_points_max, "points"));
+  const auto from = TRY(time_of(q, "from"));
+  const auto to = TRY(time_of(q, "to"));
+  auto device = TRY(device_of(q));
+  auto field = TRY(text_of(q, "field"));
+  if (device.empty()) return fail(Code::invalid, "is missing", "device");
+  if (field.empty()) return fail(Code::invalid, "is missing", "field");
+  if (!from) return fail(Code::invalid, "is missing", "from");
+  if (!to) return fail(Code::invalid, "is missing", "to");
+  if (*from >= *to) return fail(Code::invalid, "must be after from", "to");
+  return [this, points, from, to, device = std::move(device), field = std::move(field)]() -> Result<Response> {
+    std::string text;
+    append_series(text, device, field,
+                  TRY(deps_.history.series(
+                      {.device = device, .field = field, .from = *from, .to = *to, .points = points})));
     return http::json(std::move(text));
   };
 }

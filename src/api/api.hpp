@@ -37,6 +37,7 @@ struct Pipeline {
 struct Info {
   std::string version;
   std::string gateway_id;
+  std::string time_zone = "UTC";  // of the site, a name of the tz database
   Wall started_at{};
 };
 

@@ -12,6 +12,7 @@ inline constexpr std::size_t readings_per_post_max = 10'000;
 inline constexpr std::size_t readings_json_bytes_max = 4 * MiB;  // of a body of MessagePack or CBOR, as JSON
 inline constexpr std::size_t json_depth_max = 64;                // of a POSTed body
 inline constexpr std::size_t devices_page_max = 10'000;          // so that a page with 10,000 devices is one answer
+inline constexpr std::size_t series_points_default = 500;
 inline constexpr std::size_t waiting_max = 4'096;                // answers that wait for a commit; beyond it 503
 inline constexpr std::size_t queries_waiting_max = 64;           // for the query thread; beyond it 503
 inline constexpr std::size_t coap_list_bytes_max = 1 * MiB;      // of GET /sensors; beyond it 4.13

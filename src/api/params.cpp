@@ -24,14 +24,15 @@ Result<std::string> text_of(const http::Request& request, std::string_view name)
   return TRY(request.parameter(name)).value_or("");
 }
 
-Result<std::size_t> limit_of(const http::Request& request, std::size_t otherwise, std::size_t max) {
-  const auto text = TRY(request.parameter("limit"));
+Result<std::size_t> limit_of(const http::Request& request, std::size_t otherwise, std::size_t max,
+                             std::string_view name) {
+  const auto text = TRY(request.parameter(name));
   if (!text) return otherwise;
   std::size_t limit = 0;
   const auto* const end = text->data() + text->size();
   const auto read = std::from_chars(text->data(), end, limit);
   if (read.ec != std::errc{} || read.ptr != end || limit == 0 || limit > max) {
-    return fail(Code::invalid, "must be a number from 1 to " + std::to_string(max), "limit");
+    return fail(Code::invalid, "must be a number from 1 to " + std::to_string(max), std::string(name));
   }
   return limit;
 }

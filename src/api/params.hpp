@@ -17,7 +17,8 @@ namespace skerry::api {
 Result<> check_names(const http::Request& request, std::initializer_list<std::string_view> known);
 // Empty when missing.
 Result<std::string> text_of(const http::Request& request, std::string_view name);
-Result<std::size_t> limit_of(const http::Request& request, std::size_t otherwise, std::size_t max);
+Result<std::size_t> limit_of(const http::Request& request, std::size_t otherwise, std::size_t max,
+                             std::string_view name = "limit");
 Result<std::optional<EventTime>> time_of(const http::Request& request, std::string_view name);
 // `asc` (false) or `desc` (true).
 Result<bool> descending_of(const http::Request& request);

@@ -152,6 +152,76 @@ void Post::forget(const std::string& device, http::Responder responder) {
   });
 }
 
+http::Response Post::refused(const Error& error) {
+  if (error.code == Code::full) return http::problem(503, error.text());
+  if (error.code == Code::exists) return http::problem(409, error.text());
+  if (error.code != Code::invalid) return http::problem(error);
+  refused_.add();
+  std::string members = ",\"field\":";
+  codec::append_json_string(members, error.where);
+  return http::problem(400, error.text(), members);
+}
+
+// PUT /api/v1/devices/{id}/meta: the whole of it, so that what is left out is no longer said.
+void Post::meta(const http::Request& request, http::Responder responder) {
+  if (const auto names = check_names(request, {}); !names) return responder.respond(http::problem(names.error()));
+  if (format_of(request) != BodyFormat::json) return responder.respond(unsupported("application/json"));
+  const std::string device(request.segment("id"));
+  if (const auto ok = record::check_device_id(device); !ok)
+    return responder.respond(refused(Error{Code::invalid, ok.error().what, "id"}));
+  auto parsed = history::parse_meta(as_bytes(request.body));
+  if (!parsed) return responder.respond(refused(parsed.error()));
+  if (!waiting_.has_room()) return responder.respond(http::problem(503, "too many answers wait for the disk"));
+  const auto topic = std::string(history::meta_topic) + device;
+  record::Record r;
+  r.cls = record::Class::critical;
+  r.kind = record::Kind::config;
+  r.topic = topic;
+  r.payload = as_bytes(*parsed);
+  r.origin = "http";
+  waiting_.expect();
+  const auto at = deps_.log.append(r, log::Urgency::now);
+  if (!at) {
+    waiting_.forget();
+    return responder.respond(http::problem(at.error()));
+  }
+  waiting_.add(*at + 1, std::move(responder), [device, meta = std::move(*parsed)] {
+    std::string text;
+    ObjectText(text).text("device_id", device).raw("meta", meta).end();
+    return http::json(std::move(text));
+  });
+}
+
+void Post::alert_work(const http::Request& request, http::Responder responder, std::optional<act::AlertAction> action,
+                      Worker& worker) {
+  if (const auto names = check_names(request, {}); !names) return responder.respond(http::problem(names.error()));
+  if (!request.body.empty() && format_of(request) != BodyFormat::json)
+    return responder.respond(unsupported("application/json"));
+  auto parsed = act::parse_work(as_bytes(request.body), action, request.segment("id"));
+  if (!parsed) return responder.respond(refused(parsed.error()));
+  if (!waiting_.has_room()) return responder.respond(http::problem(503, "too many answers wait for the disk"));
+  waiting_.expect();
+  auto kept = std::make_shared<http::Responder>(std::move(responder));
+  const bool one = !request.segment("id").empty();
+  const std::weak_ptr<bool> alive = alive_;
+  const bool taken = worker.run([this, kept, one, alive, now = wall_.now(), work = std::move(*parsed)] {
+    auto worked = deps_.act.work(work, now, "http");
+    deps_.loop.post([this, kept, one, alive, worked = std::move(worked)]() mutable {
+      if (alive.expired()) return;
+      if (!worked) {
+        waiting_.forget();
+        return kept->respond(refused(worked.error()));
+      }
+      waiting_.add(worked->end, std::move(*kept), [one, items = std::move(worked->items)] {
+        return one ? http::json(items.front()) : list_of(items, {});
+      });
+    });
+  });
+  if (taken) return;
+  waiting_.forget();
+  kept->respond(http::problem(503, "too many queries wait"));
+}
+
 void Post::command(const http::Request& request, http::Responder responder) {
   if (const auto names = check_names(request, {}); !names) return responder.respond(http::problem(names.error()));
   if (format_of(request) != BodyFormat::json) return responder.respond(unsupported("application/json"));
@@ -165,13 +235,7 @@ void Post::command(const http::Request& request, http::Responder responder) {
   auto issued = issue();
   if (!issued) {
     waiting_.forget();
-    const auto& error = issued.error();
-    if (error.code == Code::full) return responder.respond(http::problem(503, error.text()));
-    if (error.code != Code::invalid) return responder.respond(http::problem(error));
-    refused_.add();
-    std::string members = ",\"field\":";
-    codec::append_json_string(members, error.where);
-    return responder.respond(http::problem(400, error.text(), members));
+    return responder.respond(refused(issued.error()));
   }
   waiting_.add(issued->position + 1, std::move(responder), [kept = std::move(*issued)] {
     auto response = http::json(kept.item, 201);

@@ -92,7 +92,25 @@ void append_device(std::string& to, const history::Device& device) {
     object.raw("timestamp", "null").raw("data", "null");
   }
   object.raw("status", device.status ? std::string_view(*device.status) : "null");
+  object.raw("meta", device.meta ? std::string_view(*device.meta) : "null");
   object.end();
+}
+
+void append_series(std::string& to, std::string_view device, std::string_view field, const history::Series& series) {
+  ObjectText object(to);
+  object.text("device_id", device).text("field", field);
+  object.count("step_ms", static_cast<std::uint64_t>(series.step.count()));
+  std::string items = "[";
+  for (const auto& step : series.steps) {
+    if (items.size() > 1) items += ',';
+    items += '[' + std::to_string(step.at.time_since_epoch().count()) + ',' + std::to_string(step.count);
+    for (const auto value : {step.min, step.max, step.mean}) {
+      items += ',';
+      codec::append_json_number(items, value);
+    }
+    items += ']';
+  }
+  object.raw("items", items + ']').end();
 }
 
 void append_next(std::string& to, const std::optional<std::string>& next) {
@@ -103,6 +121,16 @@ void append_next(std::string& to, const std::optional<std::string>& next) {
     to += "null";
   }
   to += '}';
+}
+
+http::Response list_of(const std::vector<std::string>& items, const std::optional<std::string>& next) {
+  std::string text = R"({"items":[)";
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i != 0) text += ',';
+    text += items[i];
+  }
+  append_next(text, next);
+  return http::json(std::move(text));
 }
 
 }  // namespace skerry::api

@@ -4,8 +4,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "history/history.hpp"
+#include "http/http.hpp"
 
 namespace skerry::api {
 
@@ -29,7 +31,11 @@ class ObjectText {
 
 std::string base64(std::string_view bytes);
 void append_reading(std::string& to, const history::Reading& reading);
+// Times of steps as milliseconds since 1970: [at, count, min, max, mean].
+void append_series(std::string& to, std::string_view device, std::string_view field, const history::Series& series);
 void append_device(std::string& to, const history::Device& device);
+// {"items":[…],"next":…}
+http::Response list_of(const std::vector<std::string>& items, const std::optional<std::string>& next);
 // What follows the items of a list: `],"next":…}`.
 void append_next(std::string& to, const std::optional<std::string>& next);
 

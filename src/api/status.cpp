@@ -149,6 +149,9 @@ std::string Status::json() const {
   } else {
     object.text("demo", deps_.demo.name);
   }
+  std::string site;
+  ObjectText(site).text("time_zone", deps_.info.time_zone).end();
+  object.raw("site", site);
   object.raw("ports", ports).count("devices", counts.devices).count("messages_total", counts.messages);
   object.number("messages_per_second", per_second());
   object.count("alerts_total", acts.alerts).count("commands_total", acts.commands);

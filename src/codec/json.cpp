@@ -72,6 +72,20 @@ EventTime event_time(Bytes payload, Wall appended_at) {
   return time.value_or(otherwise);
 }
 
+std::optional<double> number_at(Bytes payload, std::string_view field) {
+  std::optional<double> number;
+  parse(payload, [&](simdjson::dom::element element) {
+    simdjson::dom::object object;
+    simdjson::dom::element found;
+    double value = 0;
+    if (element.get(object) != simdjson::SUCCESS) return false;
+    if (object.at_key(field).get(found) != simdjson::SUCCESS) return false;
+    if (found.is_number() && found.get(value) == simdjson::SUCCESS) number = value;
+    return true;
+  });
+  return number;
+}
+
 void append_json_string(std::string& to, std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
   to += '"';

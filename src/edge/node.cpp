@@ -165,7 +165,7 @@ Result<> Node::open_doors() {
        .metrics = metrics_,
        .chance = seams_.chance,
        .classes = classes_,
-       .info = {SKERRY_VERSION, gateway_id_, seams_.clock.wall()},
+       .info = {SKERRY_VERSION, gateway_id_, TRY(time_zone(config_)), seams_.clock.wall()},
        .demo = demo_on_loopback(),
        .pipelines = [this] { return pipelines_for_api(); },
        .ports = [this] { return ports_; },

@@ -2,6 +2,8 @@
 #include "edge/settings.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 
 #include "link/link.hpp"
 
@@ -18,6 +20,7 @@ constexpr auto restart = config::Effect::restart;  // counts from the next start
 config::Schema of_ground() {
   return {
       key::text("gateway.id", "", restart, "Name of this gateway; empty: drawn once and kept in the data folder."),
+      key::text("site.time_zone", "", restart, "Time zone of the site, as the tz database names it (Europe/Berlin): the page's clock; empty: this machine's."),
       key::integer("port_offset", 0, "ports", 0, 50000, restart, "Added to every port, so that several gateways run side by side."),
       key::text("listen.host", "127.0.0.1", restart, "Address that all doors listen on."),
       key::boolean("listen.insecure", false, restart, "Allow listen.host to be reachable from outside without TLS and accounts."),
@@ -108,6 +111,7 @@ config::Schema schema() {
 config::Sections sections() {
   return {
       {"gateway", "Who this gateway is."},
+      {"site", "Where it stands."},
       {"listen", "Where it listens."},
       {"logging", "What it tells its operator, on standard error."},
       {"log", "The durable log: what is acknowledged is on disk."},
@@ -138,6 +142,43 @@ Result<record::ClassRules> class_rules(const config::Config& config) {
     rules.push_back({filter, *cls});
   }
   return record::ClassRules(std::move(rules));
+}
+
+namespace {
+
+constexpr std::string_view zones = "/usr/share/zoneinfo/";
+
+bool is_zone_name(std::string_view name) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '+' || c == '-' || c == '/';
+  };
+  return !name.empty() && name.size() <= 64 && name.front() != '/' && std::ranges::all_of(name, fits);
+}
+
+// What /etc/localtime leads to; a machine without it lives in UTC.
+std::string zone_of_machine() {
+  if (const char* set = std::getenv("TZ"); set != nullptr) {
+    std::string_view name(set);
+    if (name.starts_with(':')) name.remove_prefix(1);
+    if (is_zone_name(name)) return std::string(name);
+  }
+  std::error_code none;
+  const auto target = std::filesystem::read_symlink("/etc/localtime", none).string();
+  const auto at = target.find("zoneinfo/");
+  const auto name = at == std::string::npos ? std::string() : target.substr(at + 9);
+  return is_zone_name(name) && name != "Etc/UTC" ? name : "UTC";
+}
+
+}  // namespace
+
+Result<std::string> time_zone(const config::Config& config) {
+  const auto& name = config.text("site.time_zone");
+  if (name.empty()) return zone_of_machine();
+  std::error_code none;
+  const bool known = !std::filesystem::exists(zones, none) || std::filesystem::is_regular_file(std::string(zones) + name, none);
+  if (is_zone_name(name) && known) return name;
+  return fail(Code::invalid, "is no time zone that this machine knows; a name of the tz database is expected, like Europe/Berlin or UTC",
+              config.where("site.time_zone") + ": site.time_zone");
 }
 
 Result<std::uint16_t> port(const config::Config& config, std::string_view key) {
@@ -185,6 +226,7 @@ Result<> check(const config::Config& config) {
   if (!config.text("cloud.url").empty()) TRY(link::parse_url(config.text("cloud.url")));
   TRY(class_rules(config));
   TRY(listen_host(config));
+  TRY(time_zone(config));
   for (const auto& key : config.schema()) {
     if (key.name.ends_with(".port")) TRY(port(config, key.name));
   }

@@ -16,6 +16,9 @@ Result<record::ClassRules> class_rules(const config::Config& config);
 
 Result<record::ClassMask> sync_classes(const config::Config& config);
 
+// `site.time_zone`, or this machine's own. Code::invalid: no such zone here.
+Result<std::string> time_zone(const config::Config& config);
+
 // `port` moved by port_offset; 0 stays 0 (the system chooses).
 Result<std::uint16_t> port(const config::Config& config, std::string_view key);
 

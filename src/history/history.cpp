@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <mutex>
 
 #include "base/logger.hpp"
 #include "codec/json.hpp"
 #include "history/page.hpp"
+#include "history/steps.hpp"
 #include "history/table.hpp"
 #include "log/checkpoint.hpp"
 
@@ -53,6 +55,7 @@ class HistoryImpl final : public History {
   Result<DevicesPage> devices(std::size_t limit, std::string_view cursor) override;
   Result<Device> device(std::string_view id) override;
   Result<ReadingsPage> readings(const ReadingsQuery& query) override;
+  Result<Series> series(const SeriesQuery& query) override;
   Counts counts() const override {
     const std::scoped_lock lock(table_mutex_);
     return table_.counts();
@@ -65,7 +68,14 @@ class HistoryImpl final : public History {
     record::Position end;  // what was committed when the query began
     record::Forgotten forgotten;
   };
-  Result<> scan(const log::Extent& extent, const ReadingsQuery& query, const Shown& shown, PageBuilder& page) const;
+  Shown shown() const {
+    const auto end = log_.committed_end();
+    const std::scoped_lock lock(table_mutex_);
+    return {end, table_.forgotten()};
+  }
+  // The readings in an extent that a query is about, in the order they lie there.
+  using Take = std::function<void(EventTime, const record::RecordView&)>;
+  Result<> scan(const log::Extent& extent, const ReadingsQuery& query, const Shown& shown, const Take& take) const;
 
   const log::Log& log_;
   Files& files_;
@@ -82,9 +92,11 @@ class HistoryImpl final : public History {
 
 Result<> HistoryImpl::load() {
   if (options_.checkpoint_path.empty()) return {};
-  auto found = TRY(log::load(files_, options_.checkpoint_path, table_version, log_));
+  auto version = table_version;
+  auto found = TRY(log::load(files_, options_.checkpoint_path, version, log_));
+  if (!found) found = TRY(log::load(files_, options_.checkpoint_path, --version, log_));
   if (!found) return {};
-  if (auto read = table_.decode(found->state); !read) {
+  if (auto read = table_.decode(found->state, version); !read) {
     logger::warn("history", "the checkpoint is damaged; the table is built from the log",
                  {{"path", options_.checkpoint_path}});
     table_ = Table(options_);
@@ -133,6 +145,7 @@ Result<> HistoryImpl::checkpoint() {
 Device HistoryImpl::device_of(const std::string& id, const Table::Row& row) const {
   Device device{.id = id, .first_seen = row.first_seen, .last_seen = row.last_seen, .readings = row.readings};
   if (row.has_status) device.status = row.status;
+  if (const auto* meta = table_.meta_of(id)) device.meta = *meta;
   if (row.readings == 0) return device;
   Reading last{.device = id,
                .received_at = row.last_received,
@@ -196,7 +209,7 @@ Result<Device> HistoryImpl::device(std::string_view id) {
 }
 
 Result<> HistoryImpl::scan(const log::Extent& extent, const ReadingsQuery& query, const Shown& shown,
-                           PageBuilder& page) const {
+                           const Take& take) const {
   const auto chunk = TRY(log_.read_extent(extent, query.device));
   for (const auto& r : chunk.records()) {
     if (r.kind != record::Kind::message || r.position >= shown.end || topic_of(r.topic) != Topic::reading) continue;
@@ -204,8 +217,7 @@ Result<> HistoryImpl::scan(const log::Extent& extent, const ReadingsQuery& query
     if (shown.forgotten.hides(record::device_of(r.topic), r.position)) continue;
     const auto time = codec::event_time(r.payload, r.appended_at);
     if ((query.from && time < *query.from) || (query.to && time >= *query.to)) continue;
-    const RowKey key{time.time_since_epoch().count(), r.position.value};
-    if (page.wants(key)) page.add(key, reading_of(r, time));
+    take(time, r);
   }
   return {};
 }
@@ -222,12 +234,11 @@ Result<ReadingsPage> HistoryImpl::readings(const ReadingsQuery& query) {
   PageBuilder page({std::clamp<std::size_t>(query.limit, 1, options_.page_items_max), options_.page_bytes_max},
                    query.descending, after);
   if (from >= to) return std::move(page).finish();
-  const auto end = log_.committed_end();
-  Shown shown{end, {}};
-  {
-    const std::scoped_lock lock(table_mutex_);
-    shown.forgotten = table_.forgotten();
-  }
+  const auto visible = shown();
+  const Take take = [&page](EventTime time, const record::RecordView& r) {
+    const RowKey key{time.time_since_epoch().count(), r.position.value};
+    if (page.wants(key)) page.add(key, reading_of(r, time));
+  };
   auto extents = log_.extents(query.device, from, to, options_.classes);
   // What is first in the answer's order is read first, so that most of the rest need not be.
   std::ranges::sort(extents, [&](const log::Extent& a, const log::Extent& b) {
@@ -235,13 +246,27 @@ Result<ReadingsPage> HistoryImpl::readings(const ReadingsQuery& query) {
     return query.descending ? a.latest > b.latest : a.earliest < b.earliest;
   });
   for (const auto& extent : extents) {
-    if (extent.first >= end) continue;
+    if (extent.first >= visible.end) continue;
     if (extent.bounds_known &&
         !page.wants_any(extent.earliest.time_since_epoch().count(), extent.latest.time_since_epoch().count()))
       continue;
-    TRY(scan(extent, query, shown, page));
+    TRY(scan(extent, query, visible, take));
   }
   return std::move(page).finish();
+}
+
+Result<Series> HistoryImpl::series(const SeriesQuery& query) {
+  if (query.from >= query.to) return fail(Code::invalid, "must be after from", "to");
+  const auto visible = shown();
+  Steps steps(query.from, query.to, std::clamp<std::size_t>(query.points, 1, series_points_max));
+  const ReadingsQuery readings{.device = query.device, .from = query.from, .to = query.to};
+  for (const auto& extent : log_.extents(query.device, query.from, query.to, options_.classes)) {
+    if (extent.first >= visible.end) continue;
+    TRY(scan(extent, readings, visible, [&](EventTime time, const record::RecordView& r) {
+      if (const auto value = codec::number_at(r.payload, query.field)) steps.add(time, *value);
+    }));
+  }
+  return steps.finish();
 }
 
 }  // namespace

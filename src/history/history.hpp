@@ -4,6 +4,9 @@
 // committed records are read, so all that is given here is on disk. Payloads are given as they were sent, byte for
 // byte.
 //
+// What people say of a device (its name, its place, units) is a record of kind config, topic `$skerry/device/{device}`;
+// the newest counts, also from before the device's first message.
+//
 // Order of calls: open(), then step() until false and again after commits, checkpoint() now and then. Any thread may
 // call anything; step() by two threads is taken in turns.
 // Source: DESIGN.md, "HTTP"; issue 4, part 7.
@@ -40,6 +43,12 @@ record::ClassMask classes_of_readings(const record::ClassRules& rules);
 // Whether what the table is made of may be of class low, and so be stored as rows by a pipeline.
 bool rows_matter(const record::ClassRules& rules);
 
+inline constexpr std::string_view meta_topic = "$skerry/device/";  // + device
+
+// Reads {name?, place?, units?: {field: unit}} and gives it whole and compact, as the record's payload. Code::invalid
+// with the field as `where`; a field it does not know is an error too.
+Result<std::string> parse_meta(Bytes json);
+
 struct Reading {
   std::string device;
   EventTime timestamp;
@@ -58,6 +67,7 @@ struct Device {
   std::optional<Reading> last;        // the reading received last
   std::optional<std::string> status;  // payload of the newest status, where that is JSON
   std::uint64_t readings = 0;
+  std::optional<std::string> meta;  // as parse_meta() gave it
 };
 
 struct DevicesPage {
@@ -80,6 +90,28 @@ struct ReadingsPage {
   std::optional<std::string> next;  // nothing: there were no more when this was read
 };
 
+struct SeriesQuery {
+  std::string_view device;
+  std::string_view field;    // of the reading's top level; what is no number there is left out
+  EventTime from;            // inclusive
+  EventTime to;              // exclusive, after `from`
+  std::size_t points = 500;  // steps, about; 1 to series_points_max, cut to it
+};
+
+struct Step {
+  EventTime at;  // where it begins
+  std::uint64_t count = 0;
+  double min = 0;
+  double max = 0;
+  double mean = 0;
+};
+
+// Only steps with readings. They begin at whole multiples of `step`; the first may begin before `from`.
+struct Series {
+  std::chrono::milliseconds step{};
+  std::vector<Step> steps;
+};
+
 struct Counts {
   std::uint64_t devices = 0;
   std::uint64_t messages = 0;  // that came in by a door, ever, over restarts (what pipelines made is not counted)
@@ -98,6 +130,8 @@ class History : public log::Follower {
   // Pages put together give every row once, whatever is appended meanwhile; what is appended behind a cursor's place
   // shows, before it does not. Code::invalid: a cursor of another order, or that no page gave.
   virtual Result<ReadingsPage> readings(const ReadingsQuery& query) = 0;
+  // Reads every reading of that time: for a thread that may take its time.
+  virtual Result<Series> series(const SeriesQuery& query) = 0;
   virtual Counts counts() const = 0;
 };
 

@@ -38,12 +38,27 @@ Table::Row* Table::row_of(std::string_view device, Wall at) {
   return &found->second;
 }
 
+const std::string* Table::meta_of(std::string_view device) const {
+  const auto found = metas_.find(device);
+  return found == metas_.end() ? nullptr : &found->second;
+}
+
+bool Table::take_meta(const record::RecordView& r) {
+  if (!r.topic.starts_with(meta_topic) || r.payload.size() > meta_bytes_max || !codec::is_json(r.payload)) return true;
+  const auto device = r.topic.substr(meta_topic.size());
+  if (!metas_.contains(device) && metas_.size() >= options_.devices_max) return false;
+  metas_.insert_or_assign(std::string(device), std::string(as_text(r.payload)));
+  return true;
+}
+
 bool Table::take(const record::RecordView& r) {
   if (const auto device = record::Forgotten::device_of(r); !device.empty()) {
     if (const auto found = rows_.find(device); found != rows_.end()) rows_.erase(found);
     counts_.devices = rows_.size();
+    if (const auto found = metas_.find(device); found != metas_.end()) metas_.erase(found);
     forgotten_.note(device, r.position);
   }
+  if (r.kind == record::Kind::config) return take_meta(r);
   if (r.kind != record::Kind::message) return true;
   if (!r.origin.starts_with("pipeline:")) ++counts_.messages;
   const auto topic = topic_of(r.topic);
@@ -86,10 +101,15 @@ void Table::encode(Buffer& to) const {
     append_counted(to, as_bytes(row.payload));
     append_counted(to, as_bytes(row.status));
   }
+  append_varint(to, metas_.size());
+  for (const auto& [id, meta] : metas_) {
+    append_counted(to, as_bytes(id));
+    append_counted(to, as_bytes(meta));
+  }
   forgotten_.encode(to);
 }
 
-Result<> Table::decode(Bytes bytes) {
+Result<> Table::decode(Bytes bytes, std::uint32_t version) {
   Reader from(bytes);
   counts_.messages = from.varint();
   counts_.readings = from.varint();
@@ -111,6 +131,10 @@ Result<> Table::decode(Bytes bytes) {
     if (from.ok()) rows_.emplace(id, std::move(row));
   }
   counts_.devices = rows_.size();
+  for (auto left = version < 2 ? 0 : from.varint(); left > 0 && from.ok(); --left) {
+    std::string id(as_text(from.counted()));
+    metas_.insert_or_assign(std::move(id), std::string(as_text(from.counted())));
+  }
   forgotten_.decode(from);
   if (!from.ok() || !from.rest().empty()) return fail(Code::damaged, "the table of devices cannot be read");
   return {};

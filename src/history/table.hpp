@@ -35,22 +35,26 @@ class Table {
   // False: the record is of a device that has no room in the table.
   bool take(const record::RecordView& r);
   const Rows& rows() const { return rows_; }
+  // What people say of it; null: nothing.
+  const std::string* meta_of(std::string_view device) const;
   const Counts& counts() const { return counts_; }
   const record::Forgotten& forgotten() const { return forgotten_; }
   void drop_forgotten_before(record::Position begin) { forgotten_.drop_before(begin); }
 
   void encode(Buffer& to) const;
-  Result<> decode(Bytes from);
+  Result<> decode(Bytes from, std::uint32_t version);
 
  private:
+  bool take_meta(const record::RecordView& r);
   Row* row_of(std::string_view device, Wall at);
 
   Options options_;
   Rows rows_;
+  std::map<std::string, std::string, std::less<>> metas_;  // also of devices that have not spoken yet
   Counts counts_;
   record::Forgotten forgotten_;
 };
 
-inline constexpr std::uint32_t table_version = 1;
+inline constexpr std::uint32_t table_version = 2;  // 1: without what people say of devices
 
 }  // namespace skerry::history

@@ -67,13 +67,13 @@ function series(world, query) {
 }
 
 const SETTINGS = [
-  { name: "gateway.id", value: "gw-3f9a2c", origin: "file", default: "", type: "text", help: "name of this gateway; empty: drawn once and kept in the data folder" },
-  { name: "site.time_zone", value: "Europe/Berlin", origin: "file", default: "", type: "text", help: "time zone of the site, as in the tz database; empty: this machine's" },
-  { name: "listen.host", value: "127.0.0.1", origin: "default", default: "127.0.0.1", type: "text", help: "address that all doors listen on" },
-  { name: "log.commit", value: "balanced", origin: "default", default: "balanced", type: "choice", choices: ["balanced", "fast"], help: "balanced: readings wait for company, for the flash's sake; fast: nothing waits" },
-  { name: "log.window_max", value: "20ms", origin: "default", default: "20ms", type: "duration", help: "longest that a reading waits for company (balanced)" },
-  { name: "http.port", value: "8090", origin: "flag", default: "8080", type: "integer", min: 0, max: 65535, help: "page, API, health, metrics; 0: the system chooses" },
-  { name: "pipelines.shipped", value: "true", origin: "environment", default: "true", type: "boolean", help: "run the pipelines that come with Skerry" },
+  { key: "gateway.id", value: "gw-3f9a2c", origin: "file", default: "", type: "text", takes_effect: "restart", help: "name of this gateway; empty: drawn once and kept in the data folder" },
+  { key: "site.time_zone", value: "Europe/Berlin", origin: "file", default: "", type: "text", takes_effect: "restart", help: "time zone of the site, as in the tz database; empty: this machine's" },
+  { key: "listen.host", value: "127.0.0.1", origin: "default", default: "127.0.0.1", type: "text", takes_effect: "restart", help: "address that all doors listen on" },
+  { key: "log.commit", value: "balanced", origin: "default", default: "balanced", type: "choice", choices: ["balanced", "fast"], takes_effect: "restart", help: "balanced: readings wait for company, for the flash's sake; fast: nothing waits" },
+  { key: "log.window_max", value: "20ms", origin: "default", default: "20ms", type: "duration", takes_effect: "restart", help: "longest that a reading waits for company (balanced)" },
+  { key: "http.port", value: "8090", origin: "flag", default: "8080", type: "integer", least: 0, most: 65535, takes_effect: "restart", help: "page, API, health, metrics; 0: the system chooses" },
+  { key: "pipelines.shipped", value: "true", origin: "environment", default: "true", type: "boolean", takes_effect: "restart", help: "run the pipelines that come with Skerry" },
 ];
 
 function file(response, path) {

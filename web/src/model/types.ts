@@ -97,6 +97,7 @@ export interface Status {
   log: LogStatus;
   ready: boolean;
   site?: { time_zone: string };
+  config?: { restart_needed?: string[]; last_error?: string | null };
 }
 
 export interface LogStatus {
@@ -128,16 +129,18 @@ export interface Pipeline {
 }
 
 export interface Setting {
-  name: string;
+  key: string;
   value: string;
   origin: string;
+  where?: string;
   default: string;
   type: string;
   help: string;
   unit?: string | null;
-  min?: number;
-  max?: number;
-  choices?: string[];
+  least?: number | null;
+  most?: number | null;
+  choices?: string[] | null;
+  takes_effect?: string;
 }
 
 // A field over time in steps of one width; only steps that hold readings.

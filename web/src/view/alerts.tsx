@@ -35,7 +35,7 @@ export function Alerts() {
 }
 
 // Lines that one points at or has the focus in stay where they are; counts and times go on.
-function GroupList({ list, most }: { list: Group[]; most: number }) {
+function GroupList({ list, most, wide = false }: { list: Group[]; most: number; wide?: boolean }) {
   const held = useRef<Map<string, number> | null>(null);
   const shown = inOrder(list, held.current);
   const hold = (): void => {
@@ -46,7 +46,7 @@ function GroupList({ list, most }: { list: Group[]; most: number }) {
   };
   return (
     <ul class="groups" onPointerEnter={hold} onFocusIn={hold} onPointerLeave={letGo} onFocusOut={letGo}>
-      {shown.slice(0, most).map((group) => <GroupLine key={group.key} group={group} />)}
+      {shown.slice(0, most).map((group) => <GroupLine key={group.key} group={group} wide={wide} />)}
     </ul>
   );
 }
@@ -56,7 +56,7 @@ function inOrder(list: Group[], held: Map<string, number> | null): Group[] {
   return held ? list.sort((a, b) => (held.get(a.key) ?? -1) - (held.get(b.key) ?? -1)) : list;
 }
 
-function GroupLine({ group }: { group: Group }) {
+function GroupLine({ group, wide }: { group: Group; wide: boolean }) {
   const open = useSignal(false);
   const shown = useSignal(ALERTS_SHOWN);
   const state = groupState(group);
@@ -68,6 +68,7 @@ function GroupLine({ group }: { group: Group }) {
         <span class="what">
           <span class="name"><DeviceName id={group.device} /></span>
           <span class="kind">{named("type", group.type)}</span>
+          {wide && <span class="label saying">{group.last.message}</span>}
         </span>
         <span class="facts">
           {state !== "active" && <span class={`state ${state}`}>{named("alertState", state)}</span>}
@@ -181,7 +182,7 @@ export function AlertsPage() {
       </div>
       <WhoBar />
       <div class="scroll" role="region" aria-labelledby="alerts-title" tabIndex={0}>
-        {list.length === 0 ? <p class="empty">{groups.total === 0 ? t("noAlerts") : t("noAlertsHere")}</p> : <GroupList list={list} most={500} />}
+        {list.length === 0 ? <p class="empty">{groups.total === 0 ? t("noAlerts") : t("noAlertsHere")}</p> : <GroupList list={list} most={500} wide />}
         {moreAlerts.value !== null && (
           <p class="empty"><button type="button" class="plain" disabled={busy.value} onClick={() => void run(loadMoreAlerts)}>{busy.value ? t("loading") : t("older")}</button></p>
         )}

@@ -111,10 +111,13 @@ export function Paste({ name, text }: { name: string; text: string }) {
 // A search field that `/` goes to and Esc empties.
 export function Search({ value, onInput, hint }: { value: string; onInput: (text: string) => void; hint: string }) {
   return (
-    <input
-      class="filter" type="search" data-search aria-label={t("filter")} aria-keyshortcuts="/" placeholder={`${hint}  ( / )`} value={value}
-      onInput={(e) => onInput(e.currentTarget.value)}
-    />
+    <span class="search">
+      <input
+        class="filter" type="search" data-search aria-label={t("filter")} aria-keyshortcuts="/" placeholder={hint} value={value}
+        onInput={(e) => onInput(e.currentTarget.value)}
+      />
+      {value === "" && <kbd aria-hidden="true">/</kbd>}
+    </span>
   );
 }
 

@@ -78,6 +78,7 @@ export function DevicePage({ id }: { id: string }) {
 }
 
 function Title({ seen, stale }: { seen: Seen; stale: boolean }) {
+  void devicesChanged.value;
   const editing = useSignal(false);
   const title = titleOf(seen);
   const said = seen.status?.["status"] ?? seen.status?.["state"];
@@ -96,6 +97,7 @@ function Title({ seen, stale }: { seen: Seen; stale: boolean }) {
 }
 
 function Tiles({ seen, stale }: { seen: Seen; stale: boolean }) {
+  void readingsChanged.value; // `seen` itself is the same object
   const drawn = route.value.query["field"] ?? seen.field;
   return (
     <dl class="tiles" aria-label={t("values")}>
@@ -117,6 +119,7 @@ function Tiles({ seen, stale }: { seen: Seen; stale: boolean }) {
 }
 
 function About({ seen }: { seen: Seen }) {
+  void readingsChanged.value;
   return (
     <section class="card about" aria-labelledby="about-title">
       <div class="bar"><h2 id="about-title">{t("lastStatus")}</h2></div>

@@ -160,7 +160,7 @@ const ShortRow = memo(function ShortRow({ seen, index, stale, chosen: isChosen }
         {typeof said === "string" && <span class="said">{named("state", format.value(said))}</span>}
       </th>
       <td class="values"><Values data={seen.data} meta={seen.meta} most={4} /></td>
-      <td class="wide"><Spark trace={seen.trace} width={110} height={24} capacity={TRACE_MAX} /></td>
+      <td class="wide"><Spark trace={seen.trace} width={92} height={24} capacity={TRACE_MAX} /></td>
       <td class="right num">
         <Age since={seen.receivedMs} />
         <a class="more" href={href(["devices", seen.id])} aria-label={t("details", { device: seen.id })} title={t("details", { device: seen.id })} onClick={(e) => e.stopPropagation()}>›</a>

@@ -95,7 +95,7 @@ function useSteps(id: string, field: string, range: Range, width: () => number) 
         const from = range.live ? now.peek() - span : range.from;
         try {
           const answer = await get<SeriesAnswer>("series", {
-            device: id, field, from: new Date(from).toISOString(), to: new Date(to).toISOString(), points: Math.max(50, Math.round(width() / 2)),
+            device: id, field, from: new Date(from).toISOString(), to: new Date(to).toISOString(), points: Math.max(50, Math.round(width())),
           });
           if (gone) return;
           steps.value = stepsOf(answer);

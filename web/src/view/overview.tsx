@@ -38,7 +38,7 @@ export function Overview() {
 export function Figures() {
   const s = status.value;
   return (
-    <dl class="figures" aria-label={t("figures")}>
+    <dl class="figures six" aria-label={t("figures")}>
       <Figure name={t("rate")} value={format.rate(s?.messages_per_second)} note={deviceCount(s?.devices)} />
       <Figure name={t("total")} value={format.integer(s?.messages_total)} note={t("sinceFirst")} />
       <Figure name={t("decision")} title={t("decisionTitle")} value={pair(s?.decision_seconds)} note={t("p50p99")} />

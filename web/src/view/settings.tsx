@@ -2,9 +2,11 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Problem, get, why } from "../api.ts";
+import { bytes, integer } from "../model/format.ts";
 import type { List, Setting } from "../model/types.ts";
 import { refine, route } from "../route.ts";
-import { named, t } from "../words.ts";
+import { status } from "../state.ts";
+import { named, spanText, t } from "../words.ts";
 import { Search, Toggle } from "./bits.tsx";
 
 export function SettingsPage() {
@@ -19,7 +21,7 @@ export function SettingsPage() {
   const text = q.trim().toLowerCase();
   const shown = (list.value ?? []).filter((s) => {
     if (only === "changed" && s.origin === "default") return false;
-    return !text || `${s.name}\n${s.help}\n${s.value}`.toLowerCase().includes(text);
+    return !text || `${s.key}\n${s.help}\n${s.value}`.toLowerCase().includes(text);
   });
   return (
     <section class="card whole settings" aria-labelledby="settings-title">
@@ -43,7 +45,7 @@ export function SettingsPage() {
               <th scope="col" class="wide">{t("standard")}</th>
             </tr>
           </thead>
-          <tbody>{shown.map((setting) => <Line key={setting.name} setting={setting} />)}</tbody>
+          <tbody>{shown.map((setting) => <Line key={setting.key} setting={setting} />)}</tbody>
         </table>
         {list.value !== null && shown.length === 0 && <p class="empty">{q === "" ? t("noMatch", { text: t("onlyChanged") }) : t("noMatch", { text: q })}</p>}
       </div>
@@ -53,13 +55,14 @@ export function SettingsPage() {
 
 function Line({ setting }: { setting: Setting }) {
   const changed = setting.origin !== "default";
+  const waits = status.value?.config?.restart_needed?.includes(setting.key) ?? false;
   const limits = setting.choices?.length ? setting.choices.join(" | ") : rangeText(setting);
   return (
-    <tr class={changed ? "changed" : ""} data-setting={setting.name}>
-      <th scope="row"><code>{setting.name}</code><p class="help-text">{setting.help}</p></th>
+    <tr class={changed ? "changed" : ""} data-setting={setting.key}>
+      <th scope="row"><code>{setting.key}</code>{waits && <span class="state bad">{t("restartNeeded")}</span>}<p class="help-text">{setting.help}</p></th>
       <td class="num">{shownValue(setting.value)}{setting.unit && setting.value !== "" && !setting.value.endsWith(setting.unit) && <span class="unit"> {setting.unit}</span>}</td>
-      <td><span class={changed ? "state good" : "label"}>{named("origin", setting.origin)}</span></td>
-      <td class="wide num label">{shownValue(setting.default)}<p class="help-text">{setting.type}{limits && ` · ${limits}`}</p></td>
+      <td title={setting.where}><span class={changed ? "state good" : "label"}>{named("origin", setting.origin)}</span></td>
+      <td class="wide num label">{shownValue(setting.default)}<p class="help-text">{setting.takes_effect === "live" ? t("effectLive") : setting.takes_effect === "restart" ? t("effectRestart") : setting.type}{limits && ` · ${limits}`}</p></td>
     </tr>
   );
 }
@@ -68,7 +71,8 @@ function shownValue(value: string) {
   return value === "" ? <span class="label">{t("empty")}</span> : value;
 }
 
-function rangeText({ min, max, unit }: Setting): string {
-  if (min === undefined || max === undefined || min >= max) return "";
-  return `${min} – ${max}${unit ? ` ${unit}` : ""}`;
+function rangeText({ least, most, type }: Setting): string {
+  if (least == null || most == null || least >= most) return "";
+  const text = type === "bytes" ? bytes : type === "duration" ? (s: number) => spanText(s * 1_000) : integer;
+  return `${text(least)} – ${text(most)}`;
 }
