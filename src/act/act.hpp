@@ -2,8 +2,9 @@
 //
 // A Tracker reads the log and keeps the newest alerts and commands. It turns what the broker says about deliveries,
 // what devices answer on `commands/{device}/ack`, and time into the fate of each command, and appends every change as a
-// record of kind fate. So are the steps that people take with an alert. The fates in the log are the truth: after a crash they are read back first, then what came in
-// meanwhile is judged, so that no change is written twice and none is missed.
+// record of kind fate. So are the steps that people take with an alert. The fates in the log are the truth: after a
+// crash they are read back first, then what came in meanwhile is judged, so that no change is written twice and none is
+// missed.
 //
 // Order of calls: open(), then step() until false, again after each commit (it reads committed records only), on_tick()
 // about ten times a second, checkpoint() now and then. step(), on_tick() and checkpoint() on one thread; everything
@@ -131,9 +132,9 @@ class Tracker : public log::Follower {
     record::Position end;            // answer the caller when log.committed_end() >= end
     std::vector<std::string> items;  // as alert(id) will give them then
   };
-  // Acknowledges, clears or comments alerts: all of them or, with an error, none. What an alert is already is no error and
-  // writes nothing. Any thread, but it may read old blocks: not one that must not wait. Code::not_found: no alert has that
-  // id; Code::exists: it is cleared, or has alert_changes_max changes already; `where` is the id.
+  // Acknowledges, clears or comments alerts: all of them or, with an error, none. What an alert is already is no error
+  // and writes nothing. Any thread, but it may read old blocks: not one that must not wait. Code::not_found: no alert
+  // has that id; Code::exists: it is cleared, or has alert_changes_max changes already; `where` is the id.
   virtual Result<Worked> work(const AlertWork& work, Wall now, std::string_view origin) = 0;
 
   // Code::invalid: a cursor that no page gave.

@@ -28,7 +28,8 @@ Result<std::string> take_text(const std::string& key, const Json& value, std::si
   if (value.is_null()) return std::string();
   if (!value.is_string()) return fail(Code::invalid, "must be text", key);
   auto text = value.get<std::string>();
-  if (text.size() > bytes_max) return fail(Code::invalid, "is longer than " + std::to_string(bytes_max) + " bytes", key);
+  if (text.size() > bytes_max)
+    return fail(Code::invalid, "is longer than " + std::to_string(bytes_max) + " bytes", key);
   return text;
 }
 

@@ -22,7 +22,8 @@ Result<Position> read_cursor(std::string_view cursor) {
 std::size_t limit_of(const Query& query) { return std::clamp<std::size_t>(query.limit, 1, page_items_max); }
 
 bool wanted(const AlertEntry& alert, const Query& query) {
-  return (!query.state || alert.state == *query.state) && (query.device.empty() || alert.device == query.device) && (query.type.empty() || alert.type == query.type);
+  return (!query.state || alert.state == *query.state) && (query.device.empty() || alert.device == query.device) &&
+         (query.type.empty() || alert.type == query.type);
 }
 bool wanted(const CommandEntry& command, const Query& query) {
   return (query.device.empty() || command.device == query.device) &&

@@ -158,10 +158,10 @@ void ApiImpl::act_routes() {
       else
         TRY(check_names(q, {"device", "type", "limit", "cursor"}));
       const auto limit = TRY(limit_of(q, act::page_items_default, act::page_items_max));
-      return [this, ask, limit, device = TRY(device_of(q)), type = TRY(text_of(q, "type")), state = TRY(alert_state_of(q)),
-              cursor = TRY(text_of(q, "cursor"))]() -> Result<Response> {
-        const auto page = TRY((deps_.act.*ask)(
-            {.device = device, .type = type, .limit = limit, .cursor = cursor, .state = state}));
+      return [this, ask, limit, device = TRY(device_of(q)), type = TRY(text_of(q, "type")),
+              state = TRY(alert_state_of(q)), cursor = TRY(text_of(q, "cursor"))]() -> Result<Response> {
+        const auto page =
+            TRY((deps_.act.*ask)({.device = device, .type = type, .limit = limit, .cursor = cursor, .state = state}));
         return list_of(page.items, page.next);
       };
     };
@@ -298,9 +298,9 @@ Result<ApiImpl::Work> ApiImpl::series(const Request& q) {
   if (*from >= *to) return fail(Code::invalid, "must be after from", "to");
   return [this, points, from, to, device = std::move(device), field = std::move(field)]() -> Result<Response> {
     std::string text;
-    append_series(text, device, field,
-                  TRY(deps_.history.series(
-                      {.device = device, .field = field, .from = *from, .to = *to, .points = points})));
+    append_series(
+        text, device, field,
+        TRY(deps_.history.series({.device = device, .field = field, .from = *from, .to = *to, .points = points})));
     return http::json(std::move(text));
   };
 }

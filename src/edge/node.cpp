@@ -157,6 +157,7 @@ Result<> Node::open_doors() {
   broker_ = TRY(mqtt::Broker::open({seams_.mqtt_loop, *log_, seams_.files, seams_.chance, metrics_, classes_},
                                    join_path(data_dir_, "state"), mqtt_options(config_)));
 
+  const auto zone = TRY(time_zone(config_));
   api_ = TRY(api::Api::open(
       {.loop = seams_.http_loop,
        .log = *log_,
@@ -165,7 +166,7 @@ Result<> Node::open_doors() {
        .metrics = metrics_,
        .chance = seams_.chance,
        .classes = classes_,
-       .info = {SKERRY_VERSION, gateway_id_, TRY(time_zone(config_)), seams_.clock.wall()},
+       .info = {SKERRY_VERSION, gateway_id_, zone, seams_.clock.wall()},
        .demo = demo_on_loopback(),
        .pipelines = [this] { return pipelines_for_api(); },
        .ports = [this] { return ports_; },

@@ -150,7 +150,8 @@ constexpr std::string_view zones = "/usr/share/zoneinfo/";
 
 bool is_zone_name(std::string_view name) {
   const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '+' || c == '-' || c == '/';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '+' ||
+           c == '-' || c == '/';
   };
   return !name.empty() && name.size() <= 64 && name.front() != '/' && std::ranges::all_of(name, fits);
 }
@@ -175,10 +176,13 @@ Result<std::string> time_zone(const config::Config& config) {
   const auto& name = config.text("site.time_zone");
   if (name.empty()) return zone_of_machine();
   std::error_code none;
-  const bool known = !std::filesystem::exists(zones, none) || std::filesystem::is_regular_file(std::string(zones) + name, none);
+  const bool known =
+      !std::filesystem::exists(zones, none) || std::filesystem::is_regular_file(std::string(zones) + name, none);
   if (is_zone_name(name) && known) return name;
-  return fail(Code::invalid, "is no time zone that this machine knows; a name of the tz database is expected, like Europe/Berlin or UTC",
-              config.where("site.time_zone") + ": site.time_zone");
+  return fail(
+      Code::invalid,
+      "is no time zone that this machine knows; a name of the tz database is expected, like Europe/Berlin or UTC",
+      config.where("site.time_zone") + ": site.time_zone");
 }
 
 Result<std::uint16_t> port(const config::Config& config, std::string_view key) {

@@ -13,7 +13,8 @@ Result<std::string> take_text(const std::string& where, const Json& value, std::
   if (value.is_null()) return std::string();
   if (!value.is_string()) return fail(Code::invalid, "must be text", where);
   auto text = value.get<std::string>();
-  if (text.size() > bytes_max) return fail(Code::invalid, "is longer than " + std::to_string(bytes_max) + " bytes", where);
+  if (text.size() > bytes_max)
+    return fail(Code::invalid, "is longer than " + std::to_string(bytes_max) + " bytes", where);
   return text;
 }
 

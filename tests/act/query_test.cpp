@@ -115,7 +115,8 @@ TEST(Queries, ChangesComeInOrderAndNothingBehind) {
     if (more.items.empty()) break;
     EXPECT_GE(more.items[0].id, from);
     const auto item = json::parse(more.items[0].item);
-    told.push_back(item.contains("state") ? item["state"].get<std::string>() : item["alert_id"].get<std::string>());
+    told.push_back(item.contains("command_id") ? item["state"].get<std::string>()
+                                               : item["alert_id"].get<std::string>());
     from = more.next;
   }
   EXPECT_EQ(told, (std::vector<std::string>{"accepted", "a2", "done"}));

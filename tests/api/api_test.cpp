@@ -158,6 +158,62 @@ TEST_F(ApiTest, ADemoTellsWhatItHasSeenAndItsGatewayMayBeBroken) {
   EXPECT_EQ(g.demo_done, "killfillrelease");
 }
 
+TEST_F(ApiTest, AlertsAreWorkedOnAndTheAnswerIsWhatQueriesGive) {
+  issue_alert();
+  const auto done = g.ask(post("/api/v1/alerts/A1/acknowledge", R"({"by":"Mia","comment":"seen"})"));
+  EXPECT_EQ(done.status, 200) << done.body;
+  EXPECT_EQ(described("post", "/api/v1/alerts/{id}/acknowledge", done), "");
+  EXPECT_EQ(json::parse(done.body), g.get("/api/v1/alerts/A1"));
+  EXPECT_EQ(json::parse(done.body)["changes"][0]["by"], "Mia");
+  EXPECT_EQ(g.get("/api/v1/alerts?state=acknowledged")["items"].size(), 1U);
+  EXPECT_EQ(g.get("/api/v1/alerts?state=active")["items"].size(), 0U);
+  EXPECT_EQ(g.get("/api/v1/alerts?state=odd", 400)["field"], "state");
+  const auto all = g.ask(post("/api/v1/alerts/changes", R"({"action":"clear","alert_ids":["A1"]})"));
+  EXPECT_EQ(described("post", "/api/v1/alerts/changes", all), "");
+  EXPECT_EQ(json::parse(all.body)["items"][0]["state"], "cleared");
+  const auto late = g.ask(post("/api/v1/alerts/A1/acknowledge", "{}"));
+  EXPECT_EQ(late.status, 409);
+  EXPECT_EQ(described("post", "/api/v1/alerts/{id}/acknowledge", late), "");
+  EXPECT_EQ(g.ask(post("/api/v1/alerts/none/clear", "{}")).status, 404);
+  EXPECT_EQ(g.ask(post("/api/v1/alerts/A1/comment", "{}")).status, 400);
+}
+
+TEST_F(ApiTest, WhatPeopleSayOfADeviceIsKeptAndShown) {
+  const auto put = [this](const std::string& body) {
+    return g.ask(
+        "PUT /api/v1/devices/m1/meta HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+        "application/json\r\nContent-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body);
+  };
+  const auto early = put(R"({"name":"Pump 1","units":{"temperature":"K"}})");
+  EXPECT_EQ(early.status, 200) << early.body;
+  EXPECT_EQ(described("put", "/api/v1/devices/{id}/meta", early), "");
+  g.get("/api/v1/devices/m1", 404);
+  EXPECT_EQ(g.ask(post("/api/v1/readings", R"({"device_id":"m1","temperature":20})")).status, 201);
+  EXPECT_EQ(g.get("/api/v1/devices/m1")["meta"],
+            json::parse(R"({"name":"Pump 1","place":"","units":{"temperature":"K"}})"));
+  EXPECT_EQ(put(R"({"place":"hall 2"})").status, 200);
+  EXPECT_EQ(g.get("/api/v1/devices")["items"][0]["meta"], json::parse(R"({"name":"","place":"hall 2","units":{}})"));
+  EXPECT_EQ(json::parse(put(R"({"colour":"red"})").body)["field"], "colour");
+  EXPECT_EQ(json::parse(put(R"({"units":{"t":5}})").body)["field"], "units.t");
+}
+
+TEST_F(ApiTest, AFieldOverTimeInSteps) {
+  EXPECT_EQ(g.ask(post("/api/v1/readings", R"([
+      {"device_id":"m1","timestamp":"2026-01-01T00:00:00Z","v":1},{"device_id":"m1","timestamp":"2026-01-01T00:00:05Z","v":3},
+      {"device_id":"m1","timestamp":"2026-01-01T00:00:10Z","v":"high"},{"device_id":"m1","timestamp":"2026-01-01T00:00:29Z","v":7}])"))
+                .status,
+            201);
+  const std::string target = "/api/v1/series?device=m1&field=v&from=2026-01-01T00:00:00Z&to=2026-01-01T00:00:30Z";
+  const auto answer = g.ask(get(target + "&points=3"));
+  EXPECT_EQ(described("get", "/api/v1/series", answer), "") << answer.body;
+  EXPECT_EQ(json::parse(answer.body), json::parse(R"({"device_id":"m1","field":"v","step_ms":10000,
+      "items":[[1767225600000,2,1,3,2],[1767225620000,1,7,7,7]]})"));
+  EXPECT_EQ(g.get(target + "&points=0", 400)["detail"], "points: must be a number from 1 to 4000");
+  g.get("/api/v1/series?device=m1&field=v&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", 400);
+  g.get("/api/v1/series?device=m1&from=2026-01-02T00:00:00Z&to=2026-01-03T00:00:00Z", 400);
+}
+
 TEST_F(ApiTest, AReadingIsThereAsItWasSentOnceItIsAcknowledged) {
   const std::string sent =
       "{\"device_id\":\"m1\", \"timestamp\": \"2026-01-01T00:02:03.5+01:00\",\n \"temperature\": 20.50, \"note\": "

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <map>
 
+#include "history/steps.hpp"
+#include "history/table.hpp"
 #include "sim/world.hpp"
 #include "tests/history/memory_log.hpp"
 
@@ -55,6 +57,43 @@ TEST_F(HistoryTest, KeepsTheNewestOfEachDevice) {
   EXPECT_EQ(history->device("c").error().code, Code::not_found);
   EXPECT_EQ(history->counts().messages, 5U);
   EXPECT_EQ(history->counts().devices, 2U);
+}
+
+TEST(Steps, SumUpAtWholeMultiplesOfTheirWidth) {
+  const auto at = [](std::int64_t ms) { return EventTime{std::chrono::milliseconds{ms}}; };
+  Steps steps(at(-1'500), at(8'500), 10);
+  for (const std::int64_t ms : {-1'500, -1'001, -1'000, 0, 999, 8'499}) steps.add(at(ms), static_cast<double>(ms));
+  const auto series = steps.finish();
+  EXPECT_EQ(series.step, std::chrono::milliseconds{1'000});
+  ASSERT_EQ(series.steps.size(), 4U);
+  EXPECT_EQ(series.steps[0].at, at(-2'000));
+  EXPECT_EQ(series.steps[0].count, 2U);
+  EXPECT_EQ(series.steps[0].min, -1'500);
+  EXPECT_EQ(series.steps[0].max, -1'001);
+  EXPECT_EQ(series.steps[2].mean, 499.5);
+  EXPECT_EQ(series.steps[3].at, at(8'000));
+}
+
+TEST(TableOfDevices, WhatPeopleSayOutlivesACheckpointAndOldTablesAreRead) {
+  Table table{Options{}};
+  const std::string payload = R"({"name":"Pump","place":"","units":{}})";
+  record::RecordView r;
+  r.kind = record::Kind::config;
+  r.topic = "$skerry/device/p1";
+  r.payload = as_bytes(payload);
+  EXPECT_TRUE(table.take(r));
+  EXPECT_EQ(table.counts().devices, 0U) << "it has not spoken";
+  Buffer bytes;
+  table.encode(bytes);
+  Table again{Options{}};
+  ASSERT_TRUE(again.decode(bytes, table_version));
+  ASSERT_NE(again.meta_of("p1"), nullptr);
+  EXPECT_EQ(*again.meta_of("p1"), payload);
+  Table old{Options{}};
+  Buffer of_version_1;
+  for (int i = 0; i < 3; ++i) append_varint(of_version_1, 0);
+  ASSERT_TRUE(old.decode(of_version_1, 1));
+  EXPECT_EQ(old.meta_of("p1"), nullptr);
 }
 
 TEST_F(HistoryTest, ShowsNothingThatIsNotCommitted) {

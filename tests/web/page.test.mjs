@@ -1,12 +1,9 @@
 // The page in Chromium, on a gateway: what it shows, that it moves, keys, languages, contrast, and coming back after a break.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
-import { open, watch } from "./browser.mjs";
+import { open, serious, watch } from "./browser.mjs";
 import { targets } from "./targets.mjs";
 
-const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const WAIT = { timeout: 20_000 };
 
 // A chart without a line has its grid and labels: some 30 columns of pixels in the line's colour are a line.
@@ -28,12 +25,6 @@ async function post(url, path, body) {
   });
   assert.equal(response.status, 201, await response.clone().text());
   return response.json();
-}
-
-async function serious(page) {
-  await page.evaluate(axeSource);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  return violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.any[0]?.message ?? ""}`).join("; ")}`);
 }
 
 const changes = (page, selector, from) =>
@@ -104,18 +95,17 @@ for (const [name, make] of targets()) {
       await page.locator(".filter").focus();
       await page.keyboard.press("Tab"); // the table's own scrolling
       await page.keyboard.press("Tab");
-      await page.keyboard.press("Tab");
-      const at = await page.evaluate(() => document.activeElement?.textContent);
+      const at = await page.evaluate(() => document.activeElement?.closest("tr")?.dataset.device);
       await page.keyboard.press("Enter");
       await page.waitForFunction((id) => document.querySelector(".choice select")?.value === id, at, WAIT);
       assert.equal(await page.locator("tr.chosen").getAttribute("data-device"), at);
     });
 
     test("it speaks Chinese and English", async () => {
-      await page.locator(".head .quiet").click();
+      await page.locator("[data-language-button]").click();
       assert.equal(await page.locator("#devices-title").textContent(), "设备");
       assert.equal(await page.locator("html").getAttribute("lang"), "zh-CN");
-      await page.locator(".head .quiet").click();
+      await page.locator("[data-language-button]").click();
       assert.equal(await page.locator("#devices-title").textContent(), "Devices");
     });
 

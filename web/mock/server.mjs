@@ -130,6 +130,7 @@ export async function serve({ port = 0, live = true, ...options } = {}) {
     const newest = [];
     for (const device of live ? world.devices.values() : []) {
       let last;
+      if (device.guest) continue; // speaks for itself
       for (let i = 0; i < Math.floor(owed); i += 1) last = world.wander(device, Date.now() - (Math.floor(owed) - 1 - i) * (1000 / world.rate));
       if (last) newest.push(last);
     }

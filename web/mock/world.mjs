@@ -42,7 +42,7 @@ export class World {
 
   // What a client sent.
   publish(id, data, at = Date.now()) {
-    return this.take(this.devices.get(id) ?? this.join(id, 20), data, at);
+    return this.take(this.devices.get(id) ?? Object.assign(this.join(id, 20), { guest: true }), data, at);
   }
 
   take(device, data, at) {

@@ -6,6 +6,7 @@ import { follow } from "./route.ts";
 import { start, status } from "./state.ts";
 import "./style/base.css";
 import "./style/shell.css";
+import "./style/lists.css";
 import "./style/parts.css";
 import "./style/pages.css";
 import { dress } from "./theme.ts";

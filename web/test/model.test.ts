@@ -70,9 +70,9 @@ test("a trace keeps the newest values, and history goes before them", () => {
 test("devices come in natural order, filtered and bounded", () => {
   const fleet = new Fleet();
   for (const id of ["m10", "m2", "pump-1", "m1"]) fleet.addReading(reading(id, 1, 0, { v: 1 }));
-  assert.deepEqual(fleet.list("", 10).shown.map((d) => d.id), ["m1", "m2", "m10", "pump-1"]);
-  assert.deepEqual(fleet.list("M1", 10).shown.map((d) => d.id), ["m1", "m10"]);
-  const { shown, matching } = fleet.list("", 2);
+  assert.deepEqual(fleet.list({}, 10).shown.map((d) => d.id), ["m1", "m2", "m10", "pump-1"]);
+  assert.deepEqual(fleet.list({ text: "M1" }, 10).shown.map((d) => d.id), ["m1", "m10"]);
+  const { shown, matching } = fleet.list({}, 2);
   assert.equal(shown.length, 2);
   assert.equal(matching, 4);
   assert.ok(naturally("m2", "m10") < 0);
