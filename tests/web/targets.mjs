@@ -42,14 +42,14 @@ function until(what, test) {
 }
 
 // `skerry up` with a data folder of its own and ports that the system chooses.
-export async function programTarget(binary) {
+export async function programTarget(binary, more = []) {
   const data = mkdtempSync(join(tmpdir(), "skerry-page-"));
   const ports = join(data, "ports.json");
   let child;
   let said = "";
   const launch = async (http) => {
     rmSync(ports, { force: true });
-    child = spawn(binary, ["up", "--data", data, "--set", `http.port=${http}`, "--set", "mqtt.port=0", "--set", "coap.port=0"], { stdio: ["ignore", "pipe", "pipe"] });
+    child = spawn(binary, ["up", "--data", data, "--set", `http.port=${http}`, "--set", "mqtt.port=0", "--set", "coap.port=0", ...more], { stdio: ["ignore", "pipe", "pipe"] });
     const mine = child;
     for (const stream of [mine.stdout, mine.stderr]) stream.on("data", (text) => (said = (said + text).slice(-4_000)));
     return until("ports.json", () => {

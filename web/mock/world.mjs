@@ -143,7 +143,10 @@ export class World {
       decision_seconds: { p50: 0.0011 + 0.0002 * this.random(), p99: 0.0042 + 0.001 * this.random(), count: this.alerts.length },
       commit_seconds: { p50: 0.00021, p99: 0.0013 + 0.0003 * this.random() },
       site: { time_zone: this.zone },
-      log: { begin: 0, committed_end: this.offset, journal_bytes: 16 * 1048576, block_bytes: bytes, failed: this.failed ?? false }, ready: !(this.failed ?? false),
+      log: { begin: 0, committed_end: this.offset, journal_bytes: 16 * 1048576, block_bytes: bytes, failed: this.failed ?? false,
+        state: this.failed ? "failed" : "ok", trouble: this.failed ? "the disk refused a sync" : null, read_errors: 0, epochs: 1, used_bytes: 16 * 1048576 + bytes + 65_536,
+        budget_bytes: 4e9, disk_free_bytes: 21e9, disk_hours_left: 41.2, wear_bytes_per_day: 3.4e9, oldest: new Date(this.startedMs - 36e5).toISOString(),
+        gaps: [{ class: "low", reason: "age", records: 1234 }], recent_gaps: [{ class: "low", reason: "age", from: 0, to: 1234, declared_at: new Date(this.startedMs).toISOString() }] }, ready: !(this.failed ?? false),
     };
   }
 

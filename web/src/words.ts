@@ -37,7 +37,7 @@ export function t(word: Word, blanks: Record<string, string | number> = {}): str
 }
 
 // A word for what the gateway names (states, severities, types); names without one stay as they are.
-export function named(kind: "state" | "severity" | "type" | "alertState" | "action" | "origin" | "class", name: string): string {
+export function named(kind: "state" | "severity" | "type" | "alertState" | "action" | "origin" | "class" | "gap", name: string): string {
   const word = `${kind}.${name}`;
   return word in en ? t(word as Word) : name.replace(/_/g, " ");
 }

@@ -112,10 +112,12 @@ export interface LogStatus {
   used_bytes?: number;
   budget_bytes?: number;
   disk_free_bytes?: number;
-  disk_seconds?: number | null; // that the budget holds at the present rate
+  disk_hours_left?: number | null; // that the budget holds at the present rate
   wear_bytes_per_day?: number | null;
   oldest?: string | null;
-  gone?: Record<string, Record<string, number>>; // records in declared gaps: class, reason
+  epochs?: number;
+  gaps?: { class: string; reason: string; records: number }[];
+  recent_gaps?: { class: string; reason: string; from: number; to: number; declared_at: string }[]; // newest first
 }
 
 export interface Pipeline {
