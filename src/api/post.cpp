@@ -197,12 +197,12 @@ void Post::alert_work(const http::Request& request, http::Responder responder, s
   if (const auto names = check_names(request, {}); !names) return responder.respond(http::problem(names.error()));
   if (!request.body.empty() && format_of(request) != BodyFormat::json)
     return responder.respond(unsupported("application/json"));
-  auto parsed = act::parse_work(as_bytes(request.body), action, request.segment("id"));
+  const bool one = action.has_value();  // the path names it, and the alert
+  auto parsed = act::parse_work(as_bytes(request.body), action, one ? request.segment("id") : "");
   if (!parsed) return responder.respond(refused(parsed.error()));
   if (!waiting_.has_room()) return responder.respond(http::problem(503, "too many answers wait for the disk"));
   waiting_.expect();
   auto kept = std::make_shared<http::Responder>(std::move(responder));
-  const bool one = !request.segment("id").empty();
   const std::weak_ptr<bool> alive = alive_;
   const bool taken = worker.run([this, kept, one, alive, now = wall_.now(), work = std::move(*parsed)] {
     auto worked = deps_.act.work(work, now, "http");

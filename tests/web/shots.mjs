@@ -31,7 +31,11 @@ for (const [look, size] of [["", { width: 1280, height: 800 }], ["-phone", { wid
     for (const [name, hash] of wanted) {
       await page.goto(`${url}#/${hash}`);
       await page.locator('[data-link="live"]').waitFor();
-      await page.waitForTimeout(2_500); // a picture of something that moves
+      // A picture of something that moves: the site's clock has gone on by some seconds.
+      for (let i = 0; i < 3; i += 1) {
+        const shown = await page.locator(".clock .time").textContent();
+        await page.waitForFunction((before) => document.querySelector(".clock .time")?.textContent !== before, shown);
+      }
       await page.screenshot({ path: join(folder, `${name}.png`) });
       process.stdout.write(`${join(folder, `${name}.png`)}\n`);
     }

@@ -20,6 +20,7 @@ export function Shell() {
     if (!first.current) main.current?.focus({ preventScroll: true });
     first.current = false;
     main.current?.scrollTo(0, 0);
+    document.querySelector(".menu [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   }, [at]);
   return (
     <>
