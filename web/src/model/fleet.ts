@@ -63,7 +63,10 @@ export function mainValue(seen: Seen): number | null {
 
 const RANKS: Record<Order, (a: Seen, b: Seen) => number> = {
   age: (a, b) => b.receivedMs - a.receivedMs || 0,
-  place: (a, b) => naturally(a.meta?.place ?? "\uffff", b.meta?.place ?? "\uffff"),
+  place: (a, b) => {
+    const [one, other] = [a.meta?.place || "\uffff", b.meta?.place || "\uffff"];
+    return one === other ? 0 : naturally(one, other);
+  },
   readings: (a, b) => a.readings - b.readings,
   value: (a, b) => (mainValue(a) ?? -Infinity) - (mainValue(b) ?? -Infinity) || 0,
 };
@@ -80,7 +83,8 @@ export function titleOf(seen: { id: string; meta: Meta | null }): string {
 
 export class Fleet {
   readonly devices = new Map<string, Seen>();
-  private order: string[] | null = null;
+  private order: string[] = []; // in natural order
+  private fresh: string[] = []; // came since, and are not in it yet
 
   get size(): number {
     return this.devices.size;
@@ -147,7 +151,7 @@ export class Fleet {
 
   // By name in natural order, or as `wish` says; those whose id, name or place contains the text.
   list(wish: Wish, limit: number): { shown: Seen[]; matching: number } {
-    this.order ??= [...this.devices.keys()].sort(naturally);
+    this.sort();
     const wanted = (wish.text ?? "").trim().toLowerCase();
     const found: Seen[] = [];
     for (const id of this.order) {
@@ -157,7 +161,7 @@ export class Fleet {
       found.push(seen);
     }
     const rank = wish.by ? RANKS[wish.by] : null;
-    if (rank) found.sort((a, b) => rank(a, b) || naturally(a.id, b.id));
+    if (rank) found.sort(rank); // stable: of the same rank, by name
     if (wish.descending) found.reverse();
     return { shown: found.length > limit ? found.slice(0, limit) : found, matching: found.length };
   }
@@ -171,7 +175,8 @@ export class Fleet {
 
   clear(): void {
     this.devices.clear();
-    this.order = null;
+    this.order = [];
+    this.fresh = [];
   }
 
   private at(id: string): Seen | null {
@@ -183,8 +188,23 @@ export class Fleet {
       field: null, trace: [], traceOffset: Infinity, revision: 0,
     };
     this.devices.set(id, seen);
-    this.order = null;
+    this.fresh.push(id);
     return seen;
+  }
+
+  // Merged, not sorted anew: ten thousand devices come in ten pages.
+  private sort(): void {
+    if (this.fresh.length === 0) return;
+    const [old, fresh] = [this.order, this.fresh.sort(naturally)];
+    const all: string[] = [];
+    let i = 0;
+    for (const id of fresh) {
+      while (i < old.length && naturally(old[i] as string, id) < 0) all.push(old[i++] as string);
+      all.push(id);
+    }
+    while (i < old.length) all.push(old[i++] as string);
+    this.order = all;
+    this.fresh = [];
   }
 
   private take(seen: Seen, data: Fields): void {
