@@ -13,11 +13,11 @@ inline constexpr std::size_t readings_json_bytes_max = 4 * MiB;  // of a body of
 inline constexpr std::size_t json_depth_max = 64;                // of a POSTed body
 inline constexpr std::size_t devices_page_max = 10'000;          // so that a page with 10,000 devices is one answer
 inline constexpr std::size_t series_points_default = 500;
-inline constexpr std::size_t waiting_max = 4'096;                // answers that wait for a commit; beyond it 503
-inline constexpr std::size_t queries_waiting_max = 64;           // for the query thread; beyond it 503
-inline constexpr std::size_t coap_list_bytes_max = 1 * MiB;      // of GET /sensors; beyond it 4.13
-inline constexpr std::size_t event_clients_max = 256;            // open event streams; beyond it 503
-inline constexpr std::size_t event_batch_items_max = 1'000;      // readings in one event
+inline constexpr std::size_t waiting_max = 4'096;            // answers that wait for a commit; beyond it 503
+inline constexpr std::size_t queries_waiting_max = 64;       // for the query thread; beyond it 503
+inline constexpr std::size_t coap_list_bytes_max = 1 * MiB;  // of GET /sensors; beyond it 4.13
+inline constexpr std::size_t event_clients_max = 256;        // open event streams; beyond it 503
+inline constexpr std::size_t event_batch_items_max = 1'000;  // readings in one event
 inline constexpr std::size_t event_batch_bytes_max = 256 * KiB;
 inline constexpr std::size_t event_tick_bytes_max =
     4 * MiB;                                           // of the log, read for one batch; what is behind it is skipped

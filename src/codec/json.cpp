@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "codec/field.hpp"
 #include "codec/limits.hpp"
 
 namespace skerry::codec {

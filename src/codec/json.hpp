@@ -3,7 +3,6 @@
 // Any thread. Nothing here throws; no input is trusted.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,7 +27,5 @@ void append_json_number(std::string& to, double number);
 // The payload itself when it is valid JSON, else its bytes as a JSON string.
 void append_json_payload(std::string& to, Bytes payload);
 bool is_json(Bytes payload);
-// The number in a top-level field of a JSON object; nothing where there is none.
-std::optional<double> number_at(Bytes payload, std::string_view field);
 
 }  // namespace skerry::codec

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "base/logger.hpp"
+#include "codec/field.hpp"
 #include "codec/json.hpp"
 #include "history/page.hpp"
 #include "history/steps.hpp"
