@@ -9,6 +9,7 @@ import "./style/shell.css";
 import "./style/lists.css";
 import "./style/parts.css";
 import "./style/pages.css";
+import "./style/demo.css";
 import { dress } from "./theme.ts";
 import { Shell } from "./view/shell.tsx";
 import { titleOfPage, views } from "./view/views.ts";
