@@ -7,8 +7,8 @@
 #include "codec/json.hpp"
 #include "log/epochs.hpp"
 #include "log/folder.hpp"
-#include "log/shapes.hpp"
 #include "log/gaps.hpp"
+#include "log/shapes.hpp"
 
 namespace skerry::log {
 namespace {

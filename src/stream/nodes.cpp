@@ -134,6 +134,8 @@ FilterNode::FilterNode(Node& input, ExpressionPtr predicate) : predicate_(std::m
 
 void FilterNode::run(Arena& arena) {
   const auto& in = inputs[0]->out;
+  out.rows = 0;
+  if (in.rows == 0) return;  // then its columns need not be there
   const auto& keep = predicate_->evaluate(in, arena);
   selected_.clear();
   for (std::size_t row = 0; row < in.rows; ++row) {

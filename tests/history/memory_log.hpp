@@ -110,6 +110,7 @@ class MemoryLog final : public log::Log {
   log::Stats stats() const override {
     log::Stats s;
     s.failed = failed;
+    if (failed) s.state = log::State::failed;
     for (std::size_t i = 0; i < record::class_count; ++i) s.ends[i] = {offsets_[i]};
     return s;
   }
