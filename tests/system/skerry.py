@@ -162,7 +162,7 @@ class Skerry:
         except urllib.error.HTTPError as error:
             with error:
                 return Answer(error.code, error.headers, error.read())
-        except urllib.error.URLError as error:
+        except (urllib.error.URLError, ConnectionError) as error:
             return Answer(0, {}, str(error).encode())
 
     def get(self, path):

@@ -106,7 +106,7 @@ class CommandTest(SkerryTest):
     def test_delivered_by_a_stock_client(self):
         subscriber = Subscriber(self, self.skerry, "-i", "pump1", "-q", "2", "-t", "commands/pump1")
         item = self.issue("pump1", reason="test", params={"percent": 40})
-        self.assertEqual(self.state(item["command_id"]), "issued" if item["state"] == "issued" else item["state"])
+        self.assertIn(self.state(item["command_id"]), ("issued", "sent", "delivered"))  # it may be quicker than we ask
         payload = json.loads(subscriber.wait_for(1)[0].split(" ", 1)[1])
         self.assertEqual(payload["params"], {"percent": 40})
         self.wait_state(item["command_id"], "delivered")

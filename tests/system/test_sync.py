@@ -197,7 +197,8 @@ class SyncTest(SkerryTest):
             self.assertEqual([s["state"] for s in fate["states"]], ["issued", "expired"])
             wait_until(lambda: {"event: alert", "event: command", "event: readings"} <= set(lines), "the events")
 
-    def test_an_old_image_is_refused_until_somebody_says_so(self):
+    def go_back(self, put_back):
+        """A gateway that is put back to what it was 20 readings ago, by `put_back(image)`, and started."""
         self.edge.post("/api/v1/readings", [{"device_id": "d", "n": n} for n in range(20)])
         wait_until(self.synced, "the first readings")
         self.edge.stop()
@@ -207,9 +208,30 @@ class SyncTest(SkerryTest):
         self.edge.post("/api/v1/readings", [{"device_id": "d", "n": n} for n in range(20, 40)])
         wait_until(self.synced, "more readings")
         self.edge.stop()
-        subprocess.run(["rm", "-rf", self.edge.data], check=True)
-        os.rename(image, self.edge.data)
+        put_back(image)
         self.edge.start()
+
+    def check_goes_on(self):
+        self.edge.post("/api/v1/readings", {"device_id": "d", "n": 100})
+        wait_until(self.synced, "the gateway to go on")
+        numbers = [i["data"]["n"] for i in self.cloud.all_items("/api/v1/readings?device=d&limit=1000")]
+        self.assertEqual(sorted(numbers), [*range(40), 100])
+
+    def test_an_old_image_is_refused_until_somebody_says_so(self):
+        def in_place(image):
+            """Byte for byte into the same files, as a disk image is put back: nothing inside tells."""
+            for folder, _, names in os.walk(self.edge.data):
+                for name in names:
+                    path = os.path.join(folder, name)
+                    if not os.path.exists(os.path.join(image, os.path.relpath(path, self.edge.data))):
+                        os.remove(path)
+            for folder, _, names in os.walk(image):
+                for name in names:
+                    path = os.path.join(self.edge.data, os.path.relpath(os.path.join(folder, name), image))
+                    with open(os.path.join(folder, name), "rb") as source, open(path, "r+b" if os.path.exists(path) else "wb") as to:
+                        to.write(source.read())
+                        to.truncate()
+        self.go_back(in_place)
         refused = wait_until(lambda: uplink(self.edge).get("refused"), "the refusal")
         self.assertIn(refused["reason"], ("restored", "diverged"))
         shown = self.cloud.get("/api/v1/gateways").json()["items"][0]["refusals"]
@@ -218,10 +240,15 @@ class SyncTest(SkerryTest):
         renewed = subprocess.run([BIN, "sync", "new-epoch", "--data", self.edge.data], capture_output=True, check=False, text=True)
         self.assertEqual(renewed.returncode, 0, renewed.stderr)
         self.edge.start()
-        self.edge.post("/api/v1/readings", {"device_id": "d", "n": 100})
-        wait_until(self.synced, "the gateway to go on")
-        numbers = [i["data"]["n"] for i in self.cloud.all_items("/api/v1/readings?device=d&limit=1000")]
-        self.assertEqual(sorted(numbers), [*range(40), 100])
+        self.check_goes_on()
+
+    def test_a_restored_copy_goes_on_in_a_new_epoch(self):
+        def as_a_copy(image):
+            subprocess.run(["rm", "-rf", self.edge.data], check=True)
+            os.rename(image, self.edge.data)
+        self.go_back(as_a_copy)
+        self.check_goes_on()
+        self.assertIsNone(uplink(self.edge).get("refused"))
 
     def subscribed(self):
         """Lines of the cloud's event stream, as they come."""
