@@ -137,7 +137,7 @@ export class World {
   status(port) {
     const bytes = this.messages * 61;
     return {
-      version: "0.1.0", gateway_id: "gw-3f9a2c", started_at: new Date(this.startedMs).toISOString(), now: new Date().toISOString(), demo: "motes",
+      version: "0.1.0", gateway_id: "gw-3f9a2c", started_at: new Date(this.startedMs).toISOString(), now: new Date().toISOString(), demo: null,
       ports: { mqtt: 1883, http: port }, devices: this.devices.size, messages_total: this.messages,
       messages_per_second: this.devices.size * this.rate * (0.98 + 0.04 * this.random()), alerts_total: this.alerts.length, commands_total: this.commands.length,
       decision_seconds: { p50: 0.0011 + 0.0002 * this.random(), p99: 0.0042 + 0.001 * this.random(), count: this.alerts.length },

@@ -78,11 +78,12 @@ function FieldChoice() {
 }
 
 export function marksOf(device: string, field: string): Mark[] {
-  const marks: Mark[] = [];
+  const marks = new Map<number, Mark>(); // a reading that raised two alerts has one ring
   for (const alert of groups.ofDevice(device)) {
-    marks.push({ at: Date.parse(alert.timestamp) / 1000, y: numeric(alert.data?.[field]), look: severityLook(alert.severity) });
+    const at = Date.parse(alert.timestamp) / 1000;
+    if (!marks.has(at)) marks.set(at, { at, y: numeric(alert.data?.[field]), look: severityLook(alert.severity) });
   }
-  return marks;
+  return [...marks.values()];
 }
 
 function Drawing({ minutes }: { minutes: number }) {

@@ -5,6 +5,7 @@ import { get, post, Problem, why } from "../api.ts";
 import { bandsOf, secondsDrawn, stepPath, topOf, type DemoState, type Fault, type Outage } from "../model/demo.ts";
 import * as format from "../model/format.ts";
 import { href } from "../route.ts";
+import { status } from "../state.ts";
 import { named, t, type Word } from "../words.ts";
 import { Clock } from "./bits.tsx";
 import { Figure } from "./overview.tsx";
@@ -19,6 +20,10 @@ const none = signal(false); // this gateway runs under no demo that can break it
 const refused = signal<string | null>(null);
 
 async function look(): Promise<void> {
+  if (!status.value?.demo) {
+    none.value = true;
+    return;
+  }
   try {
     state.value = await get<DemoState>("demo");
     away.value = none.value = false;
