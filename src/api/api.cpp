@@ -64,6 +64,7 @@ class ApiImpl final : public Api {
 
   Result<std::uint16_t> listen(const Address& address) override { return server_->listen(address); }
   std::vector<http::RouteName> routes() const override { return server_->routes(); }
+  void gate(http::Gate gate) override { server_->gate(std::move(gate)); }
   void reconfigure(const Options& options) override { server_->reconfigure(options.http); }
 
  private:

@@ -98,6 +98,7 @@ class Api {
   // Code::busy: the port is taken. Gives the port that was chosen.
   virtual Result<std::uint16_t> listen(const Address& address) = 0;
   virtual std::vector<http::RouteName> routes() const = 0;
+  virtual void gate(http::Gate gate) = 0;  // before listen()
   // Takes of the options what http::Server::reconfigure() takes.
   virtual void reconfigure(const Options& options) = 0;
 };

@@ -35,13 +35,18 @@ class ConnectionHandler {
 
 class Connection {
  public:
-  virtual ~Connection() = default;  // closes at once, unsent bytes are lost
+  virtual ~Connection() = default;                     // closes at once, unsent bytes are lost
+  virtual void begin(ConnectionHandler& handler) = 0;  // to read; `handler` hears from now on. Once
   // Takes a copy. Bytes leave at the end of the loop's turn, so many small sends are one write.
   virtual void send(Bytes bytes) = 0;
   virtual std::size_t unsent() const = 0;  // bytes taken by send() and not yet by the kernel
   virtual void read_more(bool on) = 0;     // off: push back, the peer's bytes wait in the socket
   virtual void close() = 0;                // after what was sent has left, or 5 s; the handler hears no more
   virtual const Address& peer() const = 0;
+  // DER of the certificate whose key the peer has shown to hold; empty: none. That it may be believed is the door's
+  // to find out.
+  virtual Bytes peer_certificate() const { return {}; }
+  virtual bool is_secure() const { return false; }  // nobody between reads or changes the bytes
 };
 
 class Listener {
@@ -68,7 +73,7 @@ class Loop {
   // Code::busy when the port is taken: `what` says so and names what to set.
   virtual Result<std::unique_ptr<Listener>> listen(const Address& address, Accept accept) = 0;
   virtual void connect(const Address& address, Connected connected) = 0;
-  virtual void start(Connection& connection, ConnectionHandler& handler) = 0;  // begin to read
+  void start(Connection& connection, ConnectionHandler& handler) { connection.begin(handler); }
   virtual Clock& clock() = 0;
 };
 
@@ -76,6 +81,9 @@ class Watch {
  public:
   virtual ~Watch() = default;  // ends it
 };
+
+// How a door comes to its connections: by its loop alone, or by TLS over it (tls.hpp).
+using Listen = std::function<Result<std::unique_ptr<Listener>>(const Address&, Loop::Accept)>;
 
 // A loop on real sockets. run() returns after stop(), which any thread may call.
 class NetLoop : public Loop {

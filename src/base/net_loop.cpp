@@ -78,6 +78,10 @@ class NetConnection final : public Connection {
   NetConnection(const NetConnection&) = delete;
   NetConnection& operator=(const NetConnection&) = delete;
 
+  void begin(ConnectionHandler& handler) override {
+    socket_->handler = &handler;
+    socket_->wait_readable();
+  }
   void send(Bytes bytes) override;
   std::size_t unsent() const override { return socket_->out.size() - socket_->out_at; }
   void read_more(bool on) override {
@@ -86,8 +90,6 @@ class NetConnection final : public Connection {
   }
   void close() override;
   const Address& peer() const override { return socket_->peer; }
-
-  const std::shared_ptr<Socket>& socket() const { return socket_; }
 
  private:
   std::shared_ptr<Socket> socket_;
@@ -195,11 +197,6 @@ class NetLoopImpl final : public NetLoop {
   }
   Result<std::unique_ptr<Listener>> listen(const Address& address, Accept accept) override;
   void connect(const Address& address, Connected connected) override;
-  void start(Connection& connection, ConnectionHandler& handler) override {
-    auto& socket = *static_cast<NetConnection&>(connection).socket();
-    socket.handler = &handler;
-    socket.wait_readable();
-  }
   Clock& clock() override { return clock_; }
   std::unique_ptr<Watch> watch(int fd, std::function<void()> readable) override {
     auto state = std::make_shared<NetWatch::State>(io_, fd, std::move(readable));

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/cli.hpp"
+#include "cli/identity.hpp"
 
 namespace skerry::cli {
 namespace {
@@ -267,6 +268,7 @@ int run(int argc, char** argv) {
   add_log(app, all);
   add_pipeline(app, all);
   add_codec(app, all);
+  add_identity(app, all.exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

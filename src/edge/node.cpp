@@ -51,6 +51,7 @@ Node::~Node() {
   api_.reset();
   uplink_.reset();
   broker_.reset();
+  security_.reset();
   readers_.reset();
 }
 
@@ -154,7 +155,9 @@ std::string Node::uplink_for_api() const {
 }
 
 Result<> Node::open_doors() {
-  broker_ = TRY(mqtt::Broker::open({seams_.mqtt_loop, *log_, seams_.files, seams_.chance, metrics_, classes_},
+  security_ = TRY(Security::open(seams_, config_, data_dir_, gateway_id_, metrics_));
+  broker_ = TRY(mqtt::Broker::open({seams_.mqtt_loop, *log_, seams_.files, seams_.chance, metrics_, classes_,
+                                    security_ ? &security_->access() : nullptr},
                                    join_path(data_dir_, "state"), mqtt_options(config_)));
 
   const auto zone = TRY(time_zone(config_));
@@ -178,6 +181,7 @@ Result<> Node::open_doors() {
                                                "From a reading's arrival to the command or alert it caused, appended."),
        .commit_seconds = &metrics_.histogram("skerry_log_commit_seconds", "One group commit: write and sync.")},
       api_options(config_)));
+  if (security_) api_->gate(security_->gate());
   return {};
 }
 
@@ -223,7 +227,23 @@ Error say_what_to_set(Error error, std::string_view key) {
 
 }  // namespace
 
+// A floor for a clock whose battery died.
+Wall Node::newest_record() const {
+  const auto end = log_->committed_end();
+  if (end == log_->begin()) return {};
+  const auto chunk = log_->read({end.value - 1}, {.committed_only = true});
+  return chunk && !chunk->empty() ? chunk->records().back().appended_at : Wall{};
+}
+
 Result<> Node::listen_mqtt() {
+  if (security_) {
+    const auto tls = security_->listen_mqtts(*broker_);
+    if (!tls) return std::unexpected(say_what_to_set(tls.error(), "mqtts.port"));
+    if (*tls) ports_["mqtts"] = **tls;
+    const auto ws = security_->listen_ws(*broker_);
+    if (!ws) return std::unexpected(say_what_to_set(ws.error(), "ws.port"));
+    if (*ws) ports_["ws"] = **ws;
+  }
   if (!config_.flag("mqtt.enabled")) return {};
   const auto chosen = broker_->listen({TRY(listen_host(config_)), TRY(port(config_, "mqtt.port"))});
   if (!chosen) return std::unexpected(say_what_to_set(chosen.error(), "mqtt.port"));
@@ -233,6 +253,10 @@ Result<> Node::listen_mqtt() {
 
 Result<> Node::listen_coap(NetLoop& loop) {
   if (!config_.flag("coap.enabled")) return {};
+  if (config_.choice("security.mode") == "strict") {
+    logger::warn("edge", "CoAP stays closed: it knows no identities yet, and security.mode is strict", {});
+    return {};
+  }
   coap_api_ = TRY(api::CoapApi::open({.loop = loop,
                                       .log = *log_,
                                       .history = *history_,
@@ -263,6 +287,12 @@ void Node::end_coap() {
 }
 
 Result<> Node::listen_http() {
+  if (security_) {
+    const auto tls = security_->listen_https();
+    if (!tls) return std::unexpected(say_what_to_set(tls.error(), "https.port"));
+    if (*tls) ports_["https"] = **tls;
+    security_->start(*broker_, newest_record());
+  }
   const auto chosen = api_->listen({TRY(listen_host(config_)), TRY(port(config_, "http.port"))});
   if (!chosen) return std::unexpected(say_what_to_set(chosen.error(), "http.port"));
   ports_["http"] = *chosen;

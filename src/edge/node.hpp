@@ -20,6 +20,7 @@
 #include "base/loop.hpp"
 #include "edge/config_state.hpp"
 #include "edge/readers.hpp"
+#include "edge/security.hpp"
 #include "history/history.hpp"
 #include "link/link.hpp"
 #include "log/log.hpp"
@@ -39,7 +40,7 @@ struct Seams {
   Loop* uplink_loop = nullptr;  // none: no link to a cloud, whatever the settings say
 };
 
-using Ports = std::map<std::string, std::uint16_t>;  // mqtt, http, coap
+using Ports = std::map<std::string, std::uint16_t>;  // mqtt, mqtts, ws, http, https, coap
 
 class Node {
  public:
@@ -80,6 +81,7 @@ class Node {
   Result<> open_doors();
   Result<> open_uplink();
   std::string uplink_for_api() const;
+  Wall newest_record() const;
   api::Housekeeping housekeeping_for_api();
   Result<> replace_pipelines(const config::Config& config);
   std::optional<record::Position> retained(const std::string& topic);
@@ -106,6 +108,7 @@ class Node {
   std::unique_ptr<coap::Exchanges> exchanges_;
   std::unique_ptr<coap::Actions> actions_;
   std::unique_ptr<Readers> readers_;
+  std::unique_ptr<Security> security_;
   std::unique_ptr<mqtt::Broker> broker_;
   std::unique_ptr<link::Uplink> uplink_;
   std::unique_ptr<api::Api> api_;

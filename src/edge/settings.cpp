@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "edge/security.hpp"
 #include "link/link.hpp"
 
 namespace skerry::edge {
@@ -103,7 +104,7 @@ config::Schema of_uplink() {
 
 config::Schema schema() {
   config::Schema all;
-  for (auto&& part : {of_ground(), of_doors(), of_readers(), of_uplink()})
+  for (auto&& part : {of_ground(), of_doors(), security_schema(), of_readers(), of_uplink()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }
@@ -120,6 +121,14 @@ config::Sections sections() {
       {"commands", "Commands to devices."},
       {"alerts", "Alerts."},
       {"http", "The HTTP door: page, API, health, metrics."},
+      {"security", "Who needs an identity, and what it may."},
+      {"mqtts", "The MQTT door with TLS."},
+      {"ws", "The MQTT door over WebSocket."},
+      {"https", "The HTTPS door with mutual TLS."},
+      {"tls", "What the doors with TLS share."},
+      {"pki", "The site's certificates."},
+      {"site", "Where this gateway stands."},
+      {"risk", "How unusual a session is, and what follows."},
       {"pipelines", "Rules in SQL."},
       {"history", "Devices and their readings."},
       {"cloud", "The cloud side that this gateway reports to."},
@@ -204,7 +213,8 @@ Result<std::string> listen_host(const config::Config& config) {
   const auto& host = config.text("listen.host");
   if (listens_on_loopback(config) || config.flag("listen.insecure")) return host;
   return fail(Code::denied,
-              "is reachable from outside, and this gateway has neither TLS nor accounts yet. Keep 127.0.0.1, or set "
+              "is reachable from outside, and this gateway has no accounts yet. Keep 127.0.0.1 and let devices in by "
+              "TLS (tls.host), or set "
               "listen.insecure=true where the network itself keeps strangers out",
               config.where("listen.host") + ": listen.host=" + host);
 }
@@ -231,6 +241,7 @@ Result<> check(const config::Config& config) {
   TRY(class_rules(config));
   TRY(listen_host(config));
   TRY(time_zone(config));
+  TRY(identity_options(config, {}));
   for (const auto& key : config.schema()) {
     if (key.name.ends_with(".port")) TRY(port(config, key.name));
   }

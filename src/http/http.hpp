@@ -43,6 +43,7 @@ struct Request {
   std::span<const Header> headers;
   std::span<const Header> segments;  // of the route's pattern: {id} -> its text, percent-decoded
   const Address* peer = nullptr;
+  Bytes certificate;  // DER, of a TLS peer that has shown to hold its key; empty: none
 
   // The first of that name, case-insensitive; empty when there is none.
   std::string_view header(std::string_view name) const;
@@ -117,6 +118,9 @@ struct Options {
   std::vector<std::string> origins;  // further origins that may change things: `https://page.example`
 };
 
+// Looks at a request that has a route before its handler does; an answer of its own ends it there.
+using Gate = std::function<std::optional<Response>(const Request&)>;
+
 struct RouteName {
   std::string method;
   std::string pattern;
@@ -131,10 +135,11 @@ class Server {
   // themselves. The longest fixed match wins.
   virtual void route(std::string_view method, std::string_view pattern, Handler handler) = 0;
   virtual void assets(std::span<const Asset> assets) = 0;
+  virtual void gate(Gate gate) = 0;
   virtual std::vector<RouteName> routes() const = 0;
 
-  // More than once is fine. The port that was given, or chosen.
-  virtual Result<std::uint16_t> listen(const Address& address) = 0;
+  // More than once is fine. The port that was given, or chosen. `through`: TLS; none: the loop alone.
+  virtual Result<std::uint16_t> listen(const Address& address, const Listen& through = {}) = 0;
   virtual std::size_t connections() const = 0;
   // Takes of the options what may change while clients are connected: body_bytes_max, hosts and
   // connections_max.

@@ -49,6 +49,7 @@ class Peer final : public ConnectionHandler {
   bool loopback() const { return loopback_; }
   bool streaming() const { return state_ == State::streaming; }
   const Address& address() const { return connection_->peer(); }
+  Bytes certificate() const { return connection_->peer_certificate(); }
 
  private:
   enum class State : std::uint8_t { reading, answering, streaming, lingering, gone };

@@ -122,8 +122,9 @@ class ServerImpl final : public Server, public PeerOwner {
   void assets(std::span<const Asset> assets) override {
     for (auto& [path, handler] : file_handlers(assets)) router_.add("GET", path, std::move(handler));
   }
+  void gate(Gate gate) override { gate_ = std::move(gate); }
   std::vector<RouteName> routes() const override { return router_.names(); }
-  Result<std::uint16_t> listen(const Address& address) override;
+  Result<std::uint16_t> listen(const Address& address, const Listen& through) override;
   std::size_t connections() const override { return target_->peers.size(); }
   void reconfigure(const Options& options) override {
     options_.body_bytes_max = options.body_bytes_max;
@@ -183,6 +184,7 @@ class ServerImpl final : public Server, public PeerOwner {
   metrics::Counter& dropped_;
   metrics::Counter& refused_;
   Router router_;
+  Gate gate_;
   std::map<int, metrics::Counter*> codes_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<Timer> tick_;
@@ -191,10 +193,10 @@ class ServerImpl final : public Server, public PeerOwner {
   std::chrono::sys_seconds date_of_{};
 };
 
-Result<std::uint16_t> ServerImpl::listen(const Address& address) {
+Result<std::uint16_t> ServerImpl::listen(const Address& address, const Listen& through) {
   const bool loopback = is_loopback_address(address.host);
-  auto listener =
-      TRY(loop_.listen(address, [this, loopback](std::unique_ptr<Connection> c) { accept(std::move(c), loopback); }));
+  const Loop::Accept taken = [this, loopback](std::unique_ptr<Connection> c) { accept(std::move(c), loopback); };
+  auto listener = TRY(through ? through(address, taken) : loop_.listen(address, taken));
   const auto port = listener->port();
   listeners_.push_back(std::move(listener));
   if (!tick_) tick_ = loop_.after(std::chrono::seconds{1}, [this] { tick(); });
@@ -310,7 +312,9 @@ void ServerImpl::handle(Peer& peer, RawRequest& raw) {
                         .body = raw.body,
                         .headers = raw.headers,
                         .segments = found.segments,
-                        .peer = &peer.address()};
+                        .peer = &peer.address(),
+                        .certificate = peer.certificate()};
+  if (auto refused = gate_ ? gate_(request) : std::nullopt) return responder.respond(std::move(*refused));
   const auto streams_before = peer.streaming();
   (*found.handler)(request, std::move(responder));
   if (peer.streaming() && !streams_before) streams_.add(1);

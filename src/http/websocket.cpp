@@ -141,7 +141,10 @@ bool WebSocket::read_request(std::vector<Event>& events, Buffer& out) {
   if (request.target != options_.path) return refuse(404, "the WebSocket here is at " + options_.path);
   if (!host_allowed(header_of(request.headers, "host"), options_.loopback, {}) && options_.loopback)
     return refuse(421, "this address is not asked by that name (against DNS rebinding)");
-  if (!header_of(request.headers, "origin").empty()) return refuse(403, "pages of the web may not connect here");
+  // A client that is no browser names the host it asks; a page names the one it came from.
+  const auto origin = header_of(request.headers, "origin");
+  if (!origin.empty() && !origin_allowed(origin, header_of(request.headers, "host"), {}))
+    return refuse(403, "pages of the web may not connect here");
   const auto text = answer(request.method, request.headers, options_.protocol);
   if (!text) return refuse(text.error().code == Code::unsupported ? 426 : 400, text.error().what);
   append_bytes(out, as_bytes(*text));

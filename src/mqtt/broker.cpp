@@ -70,7 +70,7 @@ BrokerImpl::~BrokerImpl() {
   housekeeping_.reset();
 }
 
-Result<std::uint16_t> BrokerImpl::listen(const Address& address) {
+Result<std::uint16_t> BrokerImpl::listen(const Address& address, const Listen& through) {
   if (!append_handle_) {
     auto wakes = wakes_;
     append_handle_ = log_.on_append([wakes] { wakes->wake(wakes->appended, &BrokerImpl::want_turn_end); });
@@ -78,7 +78,8 @@ Result<std::uint16_t> BrokerImpl::listen(const Address& address) {
     checkpoint_due_ = clock_.mono() + options_.checkpoint_every;
     housekeep();
   }
-  auto listener = TRY(loop_.listen(address, [this](std::unique_ptr<Connection> c) { accept(std::move(c)); }));
+  const Loop::Accept taken = [this](std::unique_ptr<Connection> c) { accept(std::move(c)); };
+  auto listener = TRY(through ? through(address, taken) : loop_.listen(address, taken));
   const auto port = listener->port();
   listeners_.push_back(std::move(listener));
   return port;
@@ -91,8 +92,7 @@ void BrokerImpl::accept(std::unique_ptr<Connection> connection) {
     return;
   }
   const auto id = ++last_peer_;
-  auto peer =
-      std::make_unique<Peer>(*this, id, std::move(connection), Session(options_, rules_, access_, clock_.mono()));
+  auto peer = std::make_unique<Peer>(*this, id, std::move(connection), Session(options_, rules_, clock_.mono()));
   auto& made = *peers_.emplace(id, std::move(peer)).first->second;
   const auto due = clock_.mono() + options_.connect_within;
   dues_.push({due, id, {}, 0});
@@ -392,6 +392,17 @@ void BrokerImpl::housekeep() {
   }
   if (!stalled_.empty() || !deferred_.empty()) on_commit();  // should a wake ever be missed
   housekeeping_ = loop_.after(housekeeping_every, [this] { housekeep(); });
+}
+
+void BrokerImpl::recheck() {
+  std::vector<Peer*> leaving;
+  for (const auto& [id, peer] : peers_) {
+    if (peer->entry != nullptr && !peer->session.grant().may_stay()) leaving.push_back(peer.get());
+  }
+  for (auto* const peer : leaving) {
+    counters_.connect_refused("no_longer_allowed");
+    close_peer(*peer, Reason::not_authorized, "the client's identity is no longer accepted", true);
+  }
 }
 
 void BrokerImpl::shut() {

@@ -53,8 +53,10 @@ class Broker {
   static Result<std::unique_ptr<Broker>> open(const Deps& deps, std::string_view state_dir, const Options& options);
   virtual ~Broker() = default;  // connections are closed; sessions stay as the log has them
 
-  // The port it listens on. May be called for several addresses.
-  virtual Result<std::uint16_t> listen(const Address& address) = 0;
+  // The port it listens on. May be called for several addresses. `through`: TLS; none: the loop alone.
+  virtual Result<std::uint16_t> listen(const Address& address, const Listen& through = {}) = 0;
+  // Asks Access whether each client that is connected may stay; those that may not are told (v5) and let go.
+  virtual void recheck() = 0;
   // Tells clients (v5) that the server shuts down, and lets go of them; their sessions are parked.
   virtual void shut() = 0;
   // Saves state as of a committed position. When the newest part is not committed yet, that is done after the commit.

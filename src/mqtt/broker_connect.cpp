@@ -60,10 +60,16 @@ std::optional<Refusal> BrokerImpl::check_connect(Peer& peer, const Connect& pack
       return Refusal{Reason::bad_authentication_method, "auth", "no enhanced authentication here"};
     }
   }
-  if (!access_.may_connect({client_id, packet.user, packet.password, peer.connection->peer()})) {
+  const auto& connection = *peer.connection;
+  auto grant = access_.connect({client_id, packet.user, packet.password, connection.peer(),
+                                connection.peer_certificate(), connection.is_secure()});
+  if (!grant) {
     return Refusal{packet.user ? Reason::bad_user_name_or_password : Reason::not_authorized, "not_authorized",
                    "not allowed to connect"};
   }
+  const auto* const held = find(client_id);
+  if (held != nullptr && held->peer != nullptr && !grant->may_take_over(held->peer->session.grant()))
+    return Refusal{Reason::client_id_not_valid, "client_id", "another identity is connected with this client id"};
   if (packet.will) {
     const auto& will = *packet.will;
     if (will.topic.size() + will.payload.size() + will.properties.size() > options_.will_bytes_max) {
@@ -72,7 +78,7 @@ std::optional<Refusal> BrokerImpl::check_connect(Peer& peer, const Connect& pack
     }
     if (!record::check_topic(will.topic))
       return Refusal{Reason::topic_name_invalid, "will", "the will's topic is too long or has too many levels"};
-    if (is_internal(will.topic) || !access_.may_publish(client_id, will.topic)) {
+    if (is_internal(will.topic) || !grant->may_publish(will.topic)) {
       return Refusal{Reason::not_authorized, "will", "this client may not publish to the will's topic"};
     }
   }
@@ -80,6 +86,7 @@ std::optional<Refusal> BrokerImpl::check_connect(Peer& peer, const Connect& pack
     counters_.limit("sessions");
     return Refusal{Reason::quota_exceeded, "sessions", "no room for another session"};
   }
+  peer.session.grant(std::move(grant));
   return {};
 }
 
@@ -128,6 +135,7 @@ void BrokerImpl::on_connect(Peer& peer, const Connect& packet) {
   auto* entry = find(client_id);
   if (entry != nullptr && entry->peer != nullptr) {
     counters_.taken_over.add();
+    entry->peer->session.grant().was_taken_over();
     close_peer(*entry->peer, Reason::session_taken_over, "another connection has the same client id", true);
     entry = find(client_id);  // a session that was to end with its connection has ended
   }
@@ -197,7 +205,7 @@ Reason BrokerImpl::subscribe(Entry& entry, const Filter& filter, std::uint32_t i
     counters_.malformed("topic_filter");
     return Reason::topic_filter_invalid;
   }
-  if (filter.filter.starts_with("$skerry/") || !access_.may_subscribe(entry.client_id, filter.filter))
+  if (filter.filter.starts_with("$skerry/") || !entry.peer->session.grant().may_subscribe(filter.filter))
     return Reason::not_authorized;
   auto* same = entry.find(filter.filter);
   if (same == nullptr && entry.subscriptions.size() >= options_.subscriptions_per_session_max) {

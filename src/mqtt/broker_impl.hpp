@@ -106,7 +106,8 @@ class BrokerImpl final : public Broker {
   BrokerImpl& operator=(const BrokerImpl&) = delete;
 
   Result<> recover();  // broker_store.cpp
-  Result<std::uint16_t> listen(const Address& address) override;
+  Result<std::uint16_t> listen(const Address& address, const Listen& through) override;
+  void recheck() override;
   void shut() override;
   Result<> checkpoint() override;
   std::vector<ClientInfo> clients() const override;

@@ -84,8 +84,8 @@ struct Delivery {
 
 class Session {
  public:
-  Session(const Options& options, const record::ClassRules& rules, Access& access, Mono now)
-      : options_(options), rules_(rules), access_(access), last_heard_(now) {}
+  Session(const Options& options, const record::ClassRules& rules, Mono now)
+      : options_(options), rules_(rules), last_heard_(now) {}
 
   // Takes packets from the front; gives back what it has not looked at yet.
   Bytes on_bytes(Bytes in, const Now& now, Effects& out);
@@ -100,6 +100,9 @@ class Session {
   void settle(Position unknown, Position position);
   void answer(const Answer& answer, Buffer& send);
   void answer_ping(Buffer& send);
+  // What the client may do; before connected().
+  void grant(std::shared_ptr<Grant> grant) { grant_ = std::move(grant); }
+  Grant& grant() const { return *grant_; }
   // CONNECT is accepted; `packet` leaves now, or after `position` is durable.
   void connected(const Connect& connect, State& state, const Connack& packet, std::uint16_t keep_alive_s,
                  std::optional<Position> position, Buffer& send);
@@ -142,7 +145,7 @@ class Session {
 
   const Options& options_;
   const record::ClassRules& rules_;
-  Access& access_;
+  std::shared_ptr<Grant> grant_;
   State* state_ = nullptr;
   Mono last_heard_;
   Version version_ = Version::v311;

@@ -110,7 +110,7 @@ std::optional<Refusal> Session::take_publish(const Frame& frame, const Now& now,
         Refusal{version_ == Version::v5 ? Reason::protocol_error : Reason::malformed_packet, "topic", "an empty topic"};
   }
   if (!bad && packet.topic != topic_) bad = check_topic(packet.topic);
-  if (!bad && !access_.may_publish(state_->client_id, packet.topic)) {
+  if (!bad && !grant_->may_publish(packet.topic)) {
     bad = Refusal{Reason::not_authorized, "not_authorized", "this client may not publish to that topic"};
   }
   if (!bad && version_ == Version::v5 && packet.qos != 0 &&

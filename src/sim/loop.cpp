@@ -116,6 +116,11 @@ class HostConnection final : public Connection {
   HostConnection(const HostConnection&) = delete;
   HostConnection& operator=(const HostConnection&) = delete;
 
+  void begin(ConnectionHandler& handler) override {
+    end_->handler = &handler;
+    end_->started = true;
+    end_->host->post([end = end_] { end->deliver(); });
+  }
   void send(Bytes bytes) override {
     if (end_->closed || end_->broken) return;
     append_bytes(end_->out, bytes);
@@ -134,7 +139,6 @@ class HostConnection final : public Connection {
     end_->hang_up();
   }
   const Address& peer() const override { return end_->peer; }
-  const std::shared_ptr<Host::End>& end() const { return end_; }
 
  private:
   std::shared_ptr<Host::End> end_;
@@ -243,13 +247,6 @@ void Host::connect(const Address& address, Connected connected) {
     port->host->run([&] { port->accept(std::make_unique<HostConnection>(theirs)); });
     run([&] { connected(std::make_unique<HostConnection>(mine)); });
   });
-}
-
-void Host::start(Connection& connection, ConnectionHandler& handler) {
-  const auto& end = static_cast<HostConnection&>(connection).end();
-  end->handler = &handler;
-  end->started = true;
-  post([end] { end->deliver(); });
 }
 
 void Host::crash() {

@@ -45,7 +45,6 @@ class Host final : public Loop {
   std::unique_ptr<Timer> after(std::chrono::nanoseconds delay, std::function<void()> work) override;
   Result<std::unique_ptr<Listener>> listen(const Address& address, Accept accept) override;
   void connect(const Address& address, Connected connected) override;
-  void start(Connection& connection, ConnectionHandler& handler) override;
   Clock& clock() override { return world_; }
 
   void crash();    // before what runs on it is destroyed

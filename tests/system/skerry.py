@@ -90,13 +90,14 @@ class Answer:
 class Skerry:
     """`skerry edge` over one data folder; may be killed and started again, then on the same ports."""
 
-    def __init__(self, test, *settings, data=None, config=None):
+    def __init__(self, test, *settings, data=None, config=None, tls=False):
         self.test = test
         self.config = config  # a settings file
         self.settings = settings
         self.folder = temp_folder(test, "edge")
         self.data = data or os.path.join(self.folder, "data")
         self.ports = {"mqtt": 0, "http": 0}
+        self.tls = tls  # a root of 4096 bits takes seconds to make: only where a test is about it
         self.program = None
         self.start()
 
@@ -110,7 +111,8 @@ class Skerry:
         if os.path.exists(ports_file):  # left by a run that was killed
             os.remove(ports_file)
         command = [BIN, "edge", "--data", self.data]
-        for setting in (*(f"{door}.port={port}" for door, port in self.ports.items()), *self.settings):
+        doors = [] if self.tls else [f"{door}.enabled=false" for door in ("mqtts", "ws", "https")]
+        for setting in (*(f"{door}.port={port}" for door, port in self.ports.items()), *doors, *self.settings):
             command += ["--set", setting]
         if self.config:
             command += ["--config", self.config]

@@ -35,12 +35,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Options options;
   options.packet_bytes_max = 4096;
   const record::ClassRules rules;
-  Access access;
   State state;
   for (std::uint16_t id = 1; id < 5; ++id) {
     state.window.put({.position = {id}, .packet_id = id, .qos = static_cast<std::uint8_t>(1 + id % 2)});
   }
-  Session session(options, rules, access, Mono{});
+  Session session(options, rules, Mono{});
+  session.grant(std::make_shared<Grant>());
   Effects effects;
   Buffer send;
   std::uint64_t position = 10;

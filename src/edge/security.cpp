@@ -1,0 +1,268 @@
+// The doors with TLS, and the clockwork behind them.
+#include "edge/security.hpp"
+
+#include "base/logger.hpp"
+#include "edge/mqtt_access.hpp"
+#include "edge/node.hpp"
+#include "edge/settings.hpp"
+#include "http/websocket_listen.hpp"
+
+namespace skerry::edge {
+namespace {
+
+constexpr auto tick_every = std::chrono::milliseconds{200};
+constexpr int ticks_between_rechecks = 15;  // tokens that run out are noticed within three seconds
+
+std::vector<std::string> list_of(std::string_view text) {
+  std::vector<std::string> all;
+  while (!text.empty()) {
+    const auto comma = text.find(',');
+    auto part = text.substr(0, comma);
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    if (!part.empty()) all.emplace_back(part);
+    text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
+  }
+  return all;
+}
+
+tls::Verdict alert_of(identity::Fault fault) {
+  using identity::Fault;
+  switch (fault) {
+    case Fault::none: return tls::Verdict::good;
+    case Fault::expired: return tls::Verdict::expired;
+    case Fault::unknown_ca: return tls::Verdict::unknown_ca;
+    case Fault::revoked: return tls::Verdict::revoked;
+    case Fault::wrong_use: return tls::Verdict::unsupported;
+    default: return tls::Verdict::bad;
+  }
+}
+
+bool is_set(const config::Config& config, std::string_view key) {
+  return config.origin(key) != config::Config::Origin::fallback;
+}
+
+// `listen` at a door's own port. Where only the plain door beside it was given a port, this one must not stand in the
+// way of a second gateway: it is the system's choice when that is 0, and when its own default is taken.
+template <typename Try>
+Result<std::uint16_t> listen_at(const config::Config& config, std::string_view key, std::string_view plain,
+                                Try listen) {
+  const bool follows = !is_set(config, key) && is_set(config, plain);
+  if (follows && config.integer(plain) == 0) return listen(std::uint16_t{0});
+  auto chosen = listen(TRY(port(config, key)));
+  if (chosen || !follows || chosen.error().code != Code::busy) return chosen;
+  logger::warn("edge", "the port is taken, so the system chooses another; ports.json says which",
+               {{"key", key}, {"why", chosen.error().text()}});
+  return listen(std::uint16_t{0});
+}
+
+class SecurityImpl final : public Security {
+ public:
+  SecurityImpl(const Seams& seams, const config::Config& config, std::unique_ptr<identity::Identity> identity,
+               metrics::Registry& metrics)
+      : seams_(seams), config_(config), metrics_(metrics), identity_(std::move(identity)), access_(*identity_) {}
+  ~SecurityImpl() override { *alive_ = false; }
+  SecurityImpl(const SecurityImpl&) = delete;
+  SecurityImpl& operator=(const SecurityImpl&) = delete;
+
+  mqtt::Access& access() override { return access_; }
+  identity::Identity& identity() override { return *identity_; }
+  http::Gate gate() override;
+
+  Result<std::optional<std::uint16_t>> listen_mqtts(mqtt::Broker& broker) override {
+    if (!config_.flag("mqtts.enabled")) return std::nullopt;
+    auto options = TRY(server_options("mqtts"));
+    options.client = config_.choice("mqtts.client_certificate") == "required" ? tls::ClientCertificate::required
+                                                                              : tls::ClientCertificate::optional;
+    options.verify = [this](Bytes leaf, const Address& peer) {
+      const auto verdict = identity_->judge(leaf, false);
+      if (!verdict.good()) (void)identity_->by_certificate(leaf, {peer.host, "mqtts"});  // counted, audited
+      return alert_of(verdict.fault);
+    };
+    mqtts_ = TRY(tls::Server::make(options, metrics_));
+    const auto through = [this](const Address& address, Loop::Accept accept) {
+      return mqtts_->listen(seams_.mqtt_loop, address, std::move(accept));
+    };
+    return TRY(listen_at(config_, "mqtts.port", "mqtt.port", [&](std::uint16_t port) {
+      return broker.listen({host(), port}, through);
+    }));
+  }
+
+  // Plain on loopback unless ws.tls; elsewhere with TLS only.
+  Result<std::optional<std::uint16_t>> listen_ws(mqtt::Broker& broker) override {
+    if (!config_.flag("ws.enabled")) return std::nullopt;
+    const bool secure = config_.flag("ws.tls");
+    const auto at = secure ? host() : TRY(listen_host(config_));
+    Listen below;
+    if (secure) {
+      auto options = TRY(server_options("ws"));
+      options.client = tls::ClientCertificate::optional;
+      ws_ = TRY(tls::Server::make(options, metrics_));
+      below = [this](const Address& address, Loop::Accept accept) {
+        return ws_->listen(seams_.mqtt_loop, address, std::move(accept));
+      };
+    }
+    http::WebSocketDoor door;
+    door.message_bytes_max = config_.bytes("mqtt.packet_bytes_max");
+    const auto through = http::websocket_listen(seams_.mqtt_loop, below, door, seams_.chance);
+    return TRY(listen_at(config_, "ws.port", "mqtt.port", [&](std::uint16_t port) {
+      return broker.listen({at, port}, through);
+    }));
+  }
+
+  Result<std::optional<std::uint16_t>> listen_https() override {
+    if (!config_.flag("https.enabled")) return std::nullopt;
+    auto options = TRY(server_options("https"));
+    options.client = tls::ClientCertificate::optional;  // judged by path: 401 says more than an alert
+    https_ = TRY(tls::Server::make(options, metrics_));
+    http::Options http;
+    http.hosts = list_of(config_.text("tls.names"));
+    for (const auto& each : list_of(config_.text("http.allowed_hosts"))) http.hosts.push_back(each);
+    http.body_bytes_max = 1 * MiB;
+    door_ = api::Https::make(seams_.http_loop, *identity_, metrics_, http);
+    const auto through = [this](const Address& address, Loop::Accept accept) {
+      return https_->listen(seams_.http_loop, address, std::move(accept));
+    };
+    return TRY(listen_at(config_, "https.port", "http.port", [&](std::uint16_t port) {
+      return door_->listen({host(), port}, through);
+    }));
+  }
+
+  void start(mqtt::Broker& broker, Wall committed) override {
+    identity_->raise_floor(committed);
+    broker_ = &broker;
+    tick();
+  }
+
+ private:
+  std::string host() const {
+    const auto& own = config_.text("tls.host");
+    return own.empty() ? config_.text("listen.host") : own;
+  }
+
+  Result<tls::ServerOptions> server_options(const char* door) {
+    const auto files = TRY(identity_->server_files());
+    served_ = files.chain_pem;
+    tls::ServerOptions options{.chain_pem = files.chain_pem, .key_pem = files.key_pem};
+    options.authorities_pem = identity_->ca_pem();
+    options.door = door;
+    options.handshakes_per_second = config_.number("tls.handshakes_per_second");
+    return options;
+  }
+
+  void tick() {
+    if (const auto done = identity_->tick(); !done)
+      logger::error("edge", "identity could not keep its house", {{"why", done.error().text()}});
+    const auto revision = identity_->revision();
+    if (revision != revision_ || ++ticks_ >= ticks_between_rechecks) {
+      revision_ = revision;
+      ticks_ = 0;
+      seams_.mqtt_loop.post([broker = broker_, alive = alive_] {
+        if (*alive) broker->recheck();
+      });
+      renew_server();
+    }
+    timer_ = seams_.http_loop.after(tick_every, [this] { tick(); });
+  }
+
+  void renew_server() {
+    const auto files = identity_->server_files();
+    if (!files || files->chain_pem == served_) return;
+    served_ = files->chain_pem;
+    for (const auto& server : {mqtts_, ws_, https_}) {
+      if (!server) continue;
+      if (const auto done = server->reload(files->chain_pem, files->key_pem); !done)
+        logger::error("edge", "the server's new certificate cannot be used", {{"why", done.error().text()}});
+    }
+  }
+
+  Seams seams_;
+  config::Config config_;
+  metrics::Registry& metrics_;
+  std::unique_ptr<identity::Identity> identity_;
+  MqttAccess access_;
+  std::shared_ptr<tls::Server> mqtts_;
+  std::shared_ptr<tls::Server> ws_;
+  std::shared_ptr<tls::Server> https_;
+  std::unique_ptr<api::Https> door_;
+  std::string served_;
+  mqtt::Broker* broker_ = nullptr;
+  std::uint64_t revision_ = 0;
+  int ticks_ = 0;
+  std::unique_ptr<Timer> timer_;
+  std::shared_ptr<std::atomic<bool>> alive_ = std::make_shared<std::atomic<bool>>(true);
+};
+
+// Health, readiness and metrics answer without identity; the page's own files hold nothing.
+bool is_open(std::string_view path) { return !path.starts_with("/api/") || path == "/api/v1/openapi.json"; }
+
+http::Gate SecurityImpl::gate() {
+  if (config_.choice("security.mode") != "strict") return {};
+  return [this](const http::Request& q) -> std::optional<http::Response> {
+    if (is_open(q.path)) return {};
+    const identity::Origin from{q.peer->host, "http"};
+    const auto header = q.header("authorization");
+    if (!header.starts_with("Bearer ")) {
+      const identity::Refusal none{identity::Kind::unauthenticated, "token_needed",
+                                   "a token is needed: Authorization: Bearer"};
+      identity_->refused(none, "anonymous", from, q.path);
+      return api::problem(none);
+    }
+    const auto caller = identity_->by_token(header.substr(7), from);
+    if (!caller) return api::problem(caller.error());
+    const bool reads = q.method == "GET" || q.method == "HEAD";
+    const auto action = reads ? identity::Action::read : identity::Action::write;
+    if (identity_->may(*caller, action, q.path).allowed) return {};
+    const identity::Refusal denied{identity::Kind::forbidden, "api_denied", "the policy does not allow it"};
+    identity_->refused(denied, caller->text(), from, q.path);
+    return api::problem(denied);
+  };
+}
+
+}  // namespace
+
+Result<identity::Options> identity_options(const config::Config& config, std::string gateway_id) {
+  identity::Options options;
+  options.gateway_id = std::move(gateway_id);
+  options.pki.flat = config.choice("pki.issuer") == "root";
+  options.pki.ca_subject = config.text("pki.subject.ca");
+  options.pki.device_subject = config.text("pki.subject.device");
+  options.pki.name_suffix = config.text("pki.name_suffix");
+  options.pki.server_names = list_of(config.text("tls.names"));
+  options.pki.device_valid = std::chrono::floor<std::chrono::seconds>(config.duration("pki.device_valid"));
+  options.renew_after_expiry = std::chrono::floor<std::chrono::seconds>(config.duration("pki.renew_after_expiry"));
+  options.refuse_stale_crl = config.choice("pki.crl_stale") == "refuse";
+  options.renew_crl = config.flag("pki.crl_renew");
+  options.weights.location = config.number("risk.location");
+  options.weights.hour = config.number("risk.hour");
+  options.weights.address = config.number("risk.address");
+  options.weights.cloned = config.number("risk.cloned");
+  options.weights.behaviour_above = config.number("risk.behaviour_above");
+  options.weights.restricted_from = config.number("risk.restricted_from");
+  options.weights.minimal_from = config.number("risk.minimal_from");
+  options.weights.day_begins = static_cast<int>(config.integer("risk.day_begins"));
+  options.weights.day_ends = static_cast<int>(config.integer("risk.day_ends"));
+  options.suspicious = list_of(config.text("risk.suspicious"));
+  options.time_zone = config.text("site.time_zone");
+  options.policy_file = config.text("security.policy");
+  options.allow_anonymous = config.flag("security.allow_anonymous") && config.choice("security.mode") != "strict";
+  options.quarantine_clones = config.choice("security.cloned") == "quarantine";
+  for (const auto& name : {"pki.subject.ca", "pki.subject.device"}) {
+    if (const auto good = identity::parse_name(config.text(name)); !good)
+      return fail(Code::invalid, good.error().text(), config.where(name) + ": " + name);
+  }
+  return options;
+}
+
+Result<std::unique_ptr<Security>> Security::open(const Seams& seams, const config::Config& config,
+                                                 const std::string& data_dir, const std::string& gateway_id,
+                                                 metrics::Registry& metrics) {
+  const auto options = TRY(identity_options(config, gateway_id));
+  const bool wanted = config.flag("mqtts.enabled") || config.flag("https.enabled") || config.flag("ws.enabled") ||
+                      config.choice("security.mode") == "strict";
+  if (!wanted) return nullptr;
+  auto identity = TRY(identity::Identity::open(seams.files, seams.clock, seams.chance, metrics, data_dir, options));
+  return std::make_unique<SecurityImpl>(seams, config, std::move(identity), metrics);
+}
+
+}  // namespace skerry::edge

@@ -1,0 +1,46 @@
+// Security: identity put on the doors of a gateway. MQTT with TLS (8883), HTTPS with mutual TLS (8443), who may be
+// anonymous, and what happens as time passes: revocations reach open connections within a second.
+//
+// open() makes the site's PKI on the first start. The listen calls as Node's; start() last. Ends before the broker
+// does.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "api/https.hpp"
+#include "base/config.hpp"
+#include "base/loop.hpp"
+#include "base/tls.hpp"
+#include "identity/identity.hpp"
+#include "mqtt/mqtt.hpp"
+
+namespace skerry::edge {
+
+struct Seams;
+
+// Of the settings, for the commands as well.
+Result<identity::Options> identity_options(const config::Config& config, std::string gateway_id);
+config::Schema security_schema();
+
+class Security {
+ public:
+  // Nothing: no door asks for it (mqtts.enabled and https.enabled are off, security.mode is not strict).
+  static Result<std::unique_ptr<Security>> open(const Seams& seams, const config::Config& config,
+                                                const std::string& data_dir, const std::string& gateway_id,
+                                                metrics::Registry& metrics);
+  virtual ~Security() = default;
+
+  virtual mqtt::Access& access() = 0;
+  virtual identity::Identity& identity() = 0;
+  // In front of the plain API; nothing unless security.mode is strict.
+  virtual http::Gate gate() = 0;
+  // The port; nothing: it is turned off.
+  virtual Result<std::optional<std::uint16_t>> listen_mqtts(mqtt::Broker& broker) = 0;
+  virtual Result<std::optional<std::uint16_t>> listen_ws(mqtt::Broker& broker) = 0;
+  virtual Result<std::optional<std::uint16_t>> listen_https() = 0;
+  // `committed`: time of the newest record known, a floor for the clock.
+  virtual void start(mqtt::Broker& broker, Wall committed) = 0;
+};
+
+}  // namespace skerry::edge

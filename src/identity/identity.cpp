@@ -1,0 +1,327 @@
+// Opening, time, the journal's writing, and what happens as time passes.
+#include "identity/identity.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/logger.hpp"
+#include "identity/identity_impl.hpp"
+
+namespace skerry::identity {
+namespace {
+
+// No certificate of ours is older than the program that knows how to make it.
+constexpr Wall built_at{std::chrono::seconds{SKERRY_BUILT_AT}};
+constexpr auto files_every = std::chrono::milliseconds{200};
+constexpr auto seal_every = std::chrono::seconds{1};
+constexpr std::size_t policy_bytes_max = 1 * MiB;
+constexpr std::size_t crl_bytes_max = 64 * MiB;
+
+}  // namespace
+
+Result<> check_id(std::string_view id) {
+  static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  static constexpr std::string_view more = "._:-";
+  if (id.empty() || id.size() > limits::id_bytes_max)
+    return fail(Code::invalid, "an id has 1 to " + std::to_string(limits::id_bytes_max) + " characters");
+  for (const char c : id) {
+    if (letters.find(c) == std::string_view::npos && more.find(c) == std::string_view::npos)
+      return fail(Code::invalid, "an id has letters, digits and . _ : - only");
+  }
+  if (letters.find(id.front()) == std::string_view::npos)
+    return fail(Code::invalid, "an id begins with a letter or a digit");
+  return {};
+}
+
+IdentityImpl::IdentityImpl(Files& files, Clock& clock, Chance& chance, metrics::Registry& metrics, std::string dir,
+                           const Options& options)
+    : files_(files),
+      clock_(clock),
+      chance_(chance),
+      metrics_(metrics),
+      dir_(std::move(dir)),
+      options_(options),
+      floor_(built_at),
+      password_salt_(random_bytes(chance, 32)) {}
+
+Result<std::unique_ptr<Identity>> Identity::open(Files& files, Clock& clock, Chance& chance, metrics::Registry& metrics,
+                                                 std::string_view data_dir, const Options& options) {
+  auto identity = std::make_unique<IdentityImpl>(files, clock, chance, metrics, pki_dir(data_dir), options);
+  TRY(identity->open());
+  return identity;
+}
+
+Result<> IdentityImpl::open() {
+  zone_ = TRY(Zone::named(files_, options_.time_zone));
+  TRY(files_.make_dirs(dir_));
+  TRY(read_policy(true));
+  journal_ = TRY(Journal::open(files_, dir_, [this](std::string_view line) { registry_.apply(line); }));
+  floor_ = std::max(floor_, registry_.newest());
+  pki_ = TRY(Pki::open(files_, dir_, options_.pki, time(), chance_));
+  for (const auto& each : pki_->authorities()) floor_ = std::max(floor_, each.not_before());
+  tokens_ = TRY(Tokens::open(files_, join_path(dir_, "tokens"), options_.gateway_id, time()));
+  registry_.forget_sessions(time());
+  TRY(keep_crl());
+  TRY(read_crl());
+  return {};
+}
+
+// ---- time ----
+
+Wall IdentityImpl::time() {
+  const auto wall = clock_.wall();
+  const bool behind = wall < floor_;
+  if (behind && !unsure_)
+    logger::warn("identity",
+                 "the clock is behind what is known to have happened; certificates are judged by the latter",
+                 {{"clock", format_rfc3339(to_event(wall))}, {"known", format_rfc3339(to_event(floor_))}});
+  unsure_ = behind;
+  return std::max(wall, floor_);
+}
+
+Wall IdentityImpl::now() {
+  const auto held = lock();
+  return time();
+}
+
+void IdentityImpl::raise_floor(Wall at) {
+  const auto held = lock();
+  floor_ = std::max(floor_, at);
+}
+
+// ---- the journal ----
+
+void IdentityImpl::look() {
+  if (const auto done = journal_->catch_up(); !done)
+    logger::error("identity", "the audit journal cannot be read on", {{"why", done.error().text()}});
+  told_revision_.store(revision_ + registry_.revision(), std::memory_order_release);
+}
+
+Answer<> IdentityImpl::record(std::vector<Entry> entries, bool durable) {
+  const auto done = journal_->append(entries, time(), durable);
+  told_revision_.store(revision_ + registry_.revision(), std::memory_order_release);
+  if (done) return {};
+  logger::error("identity", "the audit journal takes nothing", {{"why", done.error().text()}});
+  return refuse(Kind::unavailable, "journal_failed", "the gateway cannot write its audit journal");
+}
+
+void IdentityImpl::refused(const Refusal& refusal, std::string_view who, const Origin& from, std::string_view to) {
+  const auto held = lock();
+  metrics_
+      .counter("skerry_identity_refusals_total", "callers refused, by door and reason",
+               {{"door", from.door}, {"reason", refusal.reason}})
+      .add();
+  const auto mono = clock_.mono();
+  if (mono - refusals_since_ >= std::chrono::minutes{1}) {
+    if (refusals_left_out_ != 0) {
+      nlohmann::ordered_json data{{"count", refusals_left_out_}};
+      (void)record({{"gateway", "local", "refusals_left_out", "", "told", data.dump()}}, false);
+    }
+    refusals_since_ = mono;
+    refusals_audited_ = 0;
+    refusals_left_out_ = 0;
+  }
+  if (refusals_audited_ >= limits::audited_refusals_per_minute) {
+    ++refusals_left_out_;
+    return;
+  }
+  ++refusals_audited_;
+  nlohmann::ordered_json data{{"door", from.door}};
+  (void)record({{std::string(who.substr(0, 160)), from.address, "refuse", std::string(to.substr(0, 160)),
+                 refusal.reason, data.dump()}},
+               false);
+}
+
+void IdentityImpl::connected(const Caller& caller, const Origin& from) {
+  const auto held = lock();
+  metrics_.counter("skerry_identity_accepted_total", "callers let in, by door", {{"door", from.door}}).add();
+  if (seen_.size() >= limits::guarded_max) seen_.clear();
+  if (!seen_.insert(caller.text() + "\n" + caller.serial + "\n" + from.address + "\n" + from.door).second) return;
+  nlohmann::ordered_json data{{"door", from.door}, {"level", caller.level}};
+  if (!caller.serial.empty()) data["serial"] = caller.serial;
+  (void)record({{caller.text(), from.address, "connect", caller.id, "ok", data.dump()}}, false);
+}
+
+void IdentityImpl::taken_over(std::string_view id, const Origin& from) {
+  const auto held = lock();
+  if (!guard_.taken_over(id, clock_.mono())) return;
+  logger::warn("identity", "one identity is used at two places", {{"device", id}});
+  metrics_.counter("skerry_identity_cloned_total", "identities seen at two places").add();
+  std::vector<Entry> entries{{"gateway", from.address, "identity_cloned", std::string(id), "told", {}}};
+  if (options_.quarantine_clones && registry_.device(id) != nullptr)
+    entries.push_back({"gateway", from.address, "quarantine", std::string(id), "ok", {}});
+  (void)record(std::move(entries));
+}
+
+Result<> IdentityImpl::seal() {
+  const auto held = lock();
+  return journal_->seal(pki_->signing_key(), time());
+}
+
+// ---- policy and revocation list, as files ----
+
+Result<> IdentityImpl::read_policy(bool first) {
+  if (options_.policy_file.empty()) return {};
+  const auto bytes = read_file(files_, options_.policy_file, policy_bytes_max);
+  if (bytes && as_text(*bytes) == policy_text_) return {};
+  auto policy = bytes ? Policy::parse(as_text(*bytes)) : Result<Policy>(std::unexpected(bytes.error()));
+  if (!policy) {
+    auto error = policy.error();
+    error.where = options_.policy_file + (error.where.empty() ? "" : ": " + error.where);
+    if (first) return std::unexpected(error);
+    if (bytes) policy_text_ = as_text(*bytes);  // told once
+    logger::error("identity", "the changed policy is wrong; the one before stays", {{"why", error.text()}});
+    return {};
+  }
+  policy_text_ = as_text(*bytes);
+  policy_ = std::move(*policy);
+  ++revision_;
+  if (!first) {
+    logger::info("identity", "the policy was read again", {{"file", options_.policy_file}});
+    nlohmann::ordered_json data{{"sha256", hex(sha256(*bytes))}};
+    (void)record({{"gateway", "local", "policy", options_.policy_file, "ok", data.dump()}});
+  }
+  return {};
+}
+
+// What is in DATA/pki/crl.pem counts whoever wrote it there, if one of our authorities signed it.
+Result<> IdentityImpl::read_crl() {
+  const auto path = join_path(dir_, "crl.pem");
+  if (!TRY(files_.exists(path))) return {};
+  const auto bytes = TRY(read_file(files_, path, crl_bytes_max));
+  if (as_text(bytes) == crl_text_) return {};
+  crl_text_ = as_text(bytes);
+  const auto lists = RevocationList::all_from_pem(crl_text_);
+  if (!lists) {
+    logger::error("identity", "the revocation list cannot be read", {{"file", path}, {"why", lists.error().text()}});
+    return {};
+  }
+  bool any = false;
+  const auto authorities = pki_->authorities();
+  for (const auto& list : *lists) {
+    if (std::ranges::none_of(authorities, [&](const auto& a) { return list.signed_by(a); })) {
+      logger::error("identity", "a revocation list is by none of this site's authorities", {{"issuer", list.issuer()}});
+      continue;
+    }
+    crl_next_update_ = any ? std::min(crl_next_update_, list.next_update()) : list.next_update();
+    crl_this_update_ = any ? std::min(crl_this_update_, list.this_update()) : list.this_update();
+    any = true;
+    for (auto& serial : list.serials()) crl_serials_.insert(std::move(serial));
+  }
+  ++revision_;
+  return {};
+}
+
+Result<> IdentityImpl::keep_crl() {
+  const bool changed = crl_covers_ != registry_.revocations();
+  const auto at = time();
+  const bool old = crl_this_update_ + limits::crl_valid / 2 < at;
+  if (!changed && !(old && options_.renew_crl)) return {};
+  if (!options_.renew_crl && crl_covers_ == UINT64_MAX && TRY(files_.exists(join_path(dir_, "crl.pem")))) {
+    crl_covers_ = registry_.revocations();
+    return {};
+  }
+  crl_covers_ = registry_.revocations();
+  TRY(pki_->write_crl(registry_.revoked(), at, limits::crl_valid));
+  crl_this_update_ = at;
+  return {};
+}
+
+Result<> IdentityImpl::write_crl(std::chrono::seconds valid) {
+  const auto held = lock();
+  look();
+  crl_covers_ = registry_.revocations();
+  const auto at = time();
+  // A list that is to be stale at once was made in the past.
+  const auto made = valid.count() < 0 ? at + 2 * valid : at;
+  TRY(pki_->write_crl(registry_.revoked(), made, valid.count() < 0 ? -valid : valid));
+  return read_crl();
+}
+
+Result<std::string> IdentityImpl::crl_pem() {
+  const auto held = lock();
+  look();
+  TRY(keep_crl());
+  const auto bytes = TRY(read_file(files_, join_path(dir_, "crl.pem"), crl_bytes_max));
+  return std::string(as_text(bytes));
+}
+
+// ---- what is public ----
+
+std::string IdentityImpl::jwks() {
+  const auto held = lock();
+  return tokens_->jwks();
+}
+std::string IdentityImpl::ca_pem() {
+  const auto held = lock();
+  return pki_->ca_pem();
+}
+std::vector<Certificate> IdentityImpl::authorities() {
+  const auto held = lock();
+  return pki_->authorities();
+}
+Result<ServerFiles> IdentityImpl::server_files() {
+  const auto held = lock();
+  const auto folder = TRY(lock_folder(files_, dir_));
+  return pki_->server(time());
+}
+
+Result<> IdentityImpl::rotate_tokens() {
+  const auto held = lock();
+  TRY(tokens_->rotate(time(), true));
+  return {};
+}
+
+const Device* IdentityImpl::device(std::string_view id) {
+  const auto held = lock();
+  look();
+  return registry_.device(id);
+}
+
+std::vector<Device> IdentityImpl::devices() {
+  const auto held = lock();
+  look();
+  std::vector<Device> all;
+  for (const auto* each : registry_.devices()) all.push_back(*each);
+  return all;
+}
+
+std::vector<std::pair<std::string, Issued>> IdentityImpl::certificates() {
+  const auto held = lock();
+  look();
+  return registry_.certificates();
+}
+
+// ---- time passes ----
+
+Result<> IdentityImpl::tick() {
+  const auto held = lock();
+  look();
+  const auto mono = clock_.mono();
+  if (mono - looked_at_files_ >= files_every) {
+    looked_at_files_ = mono;
+    TRY(keep_crl());
+    TRY(read_crl());
+    TRY(read_policy(false));
+  }
+  told_revision_.store(revision_ + registry_.revision(), std::memory_order_release);
+  const auto at = time();
+  const bool stale = crl_next_update_ != Wall{} && crl_next_update_ < at;
+  metrics_.gauge("skerry_pki_crl_stale", "1 when the revocation list is past its nextUpdate").set(stale ? 1 : 0);
+  metrics_.gauge("skerry_clock_unsure", "1 when the clock is behind what is known to have happened")
+      .set(unsure_ ? 1 : 0);
+  if (stale && !std::exchange(crl_stale_told_, true))
+    logger::warn("identity", "the revocation list is stale",
+                 {{"next_update", format_rfc3339(to_event(crl_next_update_))}});
+  if (!stale) crl_stale_told_ = false;
+  if (mono - sealed_at_ >= seal_every) {
+    sealed_at_ = mono;
+    TRY(journal_->seal(pki_->signing_key(), at));
+    TRY(tokens_->rotate(at));
+    registry_.forget_sessions(at);
+    std::erase_if(challenges_, [mono](const auto& each) { return each.second.expires <= mono; });
+  }
+  return {};
+}
+
+}  // namespace skerry::identity

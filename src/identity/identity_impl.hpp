@@ -1,0 +1,161 @@
+// Inside of Identity: the parts it holds, and what its files share.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <set>
+#include <unordered_map>
+
+#include "identity/guard.hpp"
+#include "identity/identity.hpp"
+#include "identity/limits.hpp"
+
+namespace skerry::identity {
+
+class IdentityImpl final : public Identity {
+ public:
+  IdentityImpl(Files& files, Clock& clock, Chance& chance, metrics::Registry& metrics, std::string dir,
+               const Options& options);
+  Result<> open();
+
+  Verdict judge(Bytes leaf_der, bool renewing) override;
+  Answer<Caller> by_certificate(Bytes leaf_der, const Origin& from, bool renewing) override;
+  Answer<Caller> by_token(std::string_view token, const Origin& from) override;
+  Answer<Caller> by_password(std::string_view id, std::string_view password, const Origin& from) override;
+  bool may_be_anonymous(std::string_view address) const override;
+  bool still(const Caller& caller) override;
+  Decision may(const Caller& caller, Action action, std::string_view target) override;
+  void refused(const Refusal& refusal, std::string_view who, const Origin& from, std::string_view to) override;
+  void connected(const Caller& caller, const Origin& from) override;
+  void taken_over(std::string_view id, const Origin& from) override;
+
+  Answer<Enrolled> enrol(const Enrolment& wanted, const Caller* by, const Origin& from) override;
+  Answer<Enrolled> renew(const Caller& caller, std::string_view csr_pem, const Origin& from) override;
+  Answer<> revoke(std::string_view id, std::string_view reason, const Caller& by, const Origin& from) override;
+
+  Answer<Token> authenticate(std::string_view id, const Caller& caller, const Origin& from) override;
+  Answer<std::string> challenge(std::string_view id, const Origin& from) override;
+  Answer<Opened> open_session(std::string_view id, std::string_view challenge, std::string_view signature,
+                              const Context& context, const Origin& from) override;
+  Answer<> end_session(std::string_view session, const Caller& by, const Origin& from) override;
+  std::vector<Session> sessions() override;
+
+  std::string jwks() override;
+  Result<std::string> crl_pem() override;
+  std::string ca_pem() override;
+  std::vector<Certificate> authorities() override;
+  Result<ServerFiles> server_files() override;
+
+  Answer<std::vector<NewCode>> make_codes(std::size_t count, std::string_view id, std::chrono::seconds valid) override;
+  Answer<> preregister(const std::vector<Secret>& all) override;
+  Answer<> set_password(std::string_view id, std::string_view password) override;
+  Answer<> add_device(const Enrolment& wanted) override;
+  Answer<Enrolled> issue(std::string_view id, Role role, const Key& key, std::chrono::seconds valid) override;
+  Answer<Enrolled> renew_by_operator(std::string_view id, const Origin& from) override;
+  Answer<> release(std::string_view id) override;
+  Result<> write_crl(std::chrono::seconds valid) override;
+  Result<> rotate_tokens() override;
+  Result<> seal() override;
+
+  Result<> tick() override;
+  std::uint64_t revision() const override { return told_revision_.load(std::memory_order_acquire); }
+  std::uint64_t server_revision() const override { return server_revision_; }
+  void raise_floor(Wall at) override;
+  Wall now() override;
+  bool clock_unsure() const override { return unsure_; }
+  const Device* device(std::string_view id) override;
+  std::vector<Device> devices() override;
+  std::vector<std::pair<std::string, Issued>> certificates() override;
+
+ private:
+  struct Known {  // a certificate that was verified: what of it does not change
+    Certificate certificate;
+    Wall until{};
+  };
+  struct Challenge {
+    std::string device;
+    Mono expires{};
+  };
+  using Lock = std::unique_lock<std::recursive_mutex>;
+  Lock lock() const { return Lock(mutex_); }
+
+  // ---- identity.cpp ----
+  Wall time();  // the clock or the floor, whichever is later
+  void look();  // what other processes did
+  // On disk when it returns. An error is told, and refuses.
+  Answer<> record(std::vector<Entry> entries, bool durable = true);
+  Result<> read_policy(bool first);
+  Result<> read_crl();
+  Result<> keep_crl();
+
+  // ---- check.cpp ----
+  Verdict check(Bytes der, bool renewing, Certificate& certificate);
+  Verdict check_registered(const Certificate& certificate, bool renewing);
+  bool revoked(const std::string& serial) const;
+  void prove(const Certificate& certificate, const Origin& from);
+  Answer<Caller> caller_of(const Certificate& certificate);
+  std::optional<Refusal> waits(std::string_view name, const Origin& from);
+  // `guessable`: what failed can be guessed, so `who` is locked out after too many; a certificate or token cannot, and
+  // one device with a bad one must not lock out the others behind its address.
+  Answer<Caller> fail_login(Refusal refusal, std::string_view who, const Origin& from, bool guessable = true);
+
+  // ---- enrol.cpp ----
+  Answer<Key> key_of(const Enrolment& wanted) const;
+  Answer<std::string> admit(const Enrolment& wanted, const Caller* by, const Origin& from);
+  Answer<Certificate> sign(std::string_view id, Role role, const Key& key, std::chrono::seconds valid);
+  Entry issue_entry(const Certificate& certificate, std::string_view who, const Origin& from, std::string_view id,
+                    std::string_view replaces) const;
+  Entry register_entry(const Enrolment& wanted, std::string_view who, const Origin& from,
+                       std::string_view code_hash) const;
+  Answer<> revoke_serials(const std::vector<std::string>& serials, std::string_view id, std::string_view reason,
+                          std::string_view who, const Origin& from);
+
+  // ---- session.cpp ----
+  Answer<> take_challenge(std::string_view id, std::string_view challenge);
+  bool signed_by_device(const Device& device, std::string_view challenge, Bytes signature) const;
+  bool suspicious(std::string_view address);
+
+  Files& files_;
+  Clock& clock_;
+  Chance& chance_;
+  metrics::Registry& metrics_;
+  const std::string dir_;
+  const Options options_;
+  mutable std::recursive_mutex mutex_;
+
+  std::optional<Pki> pki_;
+  std::optional<Tokens> tokens_;
+  std::unique_ptr<Journal> journal_;
+  Registry registry_;
+  Policy policy_ = Policy::standard();
+  std::string policy_text_;
+  Zone zone_;
+  Guard guard_;
+
+  Wall floor_{};
+  bool unsure_ = false;
+  std::unordered_map<std::string, Known> known_;  // by fingerprint
+  std::map<std::string, Challenge, std::less<>> challenges_;
+  std::unordered_map<std::string, std::string> passwords_;  // of this run: stored text -> keyed hash of what matched
+  Buffer password_salt_;
+  std::set<std::string, std::less<>> seen_;  // serial and address, so that a connection is audited once
+
+  std::string crl_text_;
+  std::set<std::string, std::less<>> crl_serials_;
+  Wall crl_next_update_{};
+  Wall crl_this_update_{};
+  std::uint64_t crl_covers_ = UINT64_MAX;  // registry_.revocations() it was made for
+  bool crl_stale_told_ = false;
+  std::uint64_t revision_ = 0;                   // of what is not in the registry
+  std::atomic<std::uint64_t> told_revision_{0};  // read by doors without the lock
+  std::uint64_t server_revision_ = 1;
+
+  Mono refusals_since_{};
+  unsigned refusals_audited_ = 0;
+  std::uint64_t refusals_left_out_ = 0;
+  Mono sealed_at_{};
+  Mono looked_at_files_{};
+};
+
+}  // namespace skerry::identity

@@ -1,0 +1,185 @@
+// Folding the journal's lines into what is so now.
+#include "identity/registry.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace skerry::identity {
+
+struct Registry::Line {
+  Wall at{};
+  std::string what;
+  std::string to;
+  std::string from;
+  nlohmann::ordered_json data;
+
+  std::string text(const char* key) const {
+    const auto found = data.find(key);
+    return found != data.end() && found->is_string() ? found->get<std::string>() : std::string();
+  }
+  Wall time(const char* key) const {
+    const auto parsed = parse_time(text(key));
+    return parsed ? Wall(*parsed) : Wall{};
+  }
+};
+
+namespace {
+
+Role role_named(const std::string& text) {
+  return text == "operator" ? Role::operator_ : text == "gateway" ? Role::gateway : Role::device;
+}
+
+}  // namespace
+
+void Registry::apply(std::string_view text) {
+  const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
+  if (!json.is_object()) return;
+  Line line;
+  try {
+    if (const auto at = parse_time(json.at("at").get<std::string>())) line.at = Wall(*at);
+    line.what = json.at("what").get<std::string>();
+    line.to = json.at("to").get<std::string>();
+    line.from = json.at("from").get<std::string>();
+    newest_ = std::max(newest_, line.at);
+    if (json.at("result") != "ok") return;
+    line.data = json.value("data", nlohmann::ordered_json::object());
+  } catch (const nlohmann::json::exception&) {
+    return;  // `audit verify` says so
+  }
+  if (line.what == "claim") {
+    const auto hash = line.text("hash");
+    codes_[hash] = {hash, line.text("id"), line.time("expires"), false};
+  } else if (line.what == "register") {
+    register_device(line);
+  } else if (line.what == "issue") {
+    issue(line);
+  } else if (line.what == "revoke") {
+    revoke(line);
+  } else if (line.what == "password") {
+    if (const auto found = devices_.find(line.to); found != devices_.end()) found->second.password = line.text("hash");
+    ++revision_;
+  } else if (line.what == "quarantine" || line.what == "release") {
+    const auto found = devices_.find(line.to);
+    if (found != devices_.end() && found->second.status != "revoked")
+      found->second.status = line.what == "release" ? "registered" : "quarantined";
+    ++revision_;
+  } else if (line.what == "session") {
+    sessions_[line.to] = {
+        line.to,  line.text("device"), line.text("level"), line.data.value("risk", 0.0), line.time("expires"),
+        line.from};
+  } else if (line.what == "session_end") {
+    sessions_.erase(line.to);
+    ++revision_;
+  }
+}
+
+void Registry::register_device(const Line& line) {
+  auto& device = devices_[line.to];
+  const bool fresh = device.id.empty();
+  device.id = line.to;
+  device.name = line.text("name");
+  device.type = line.text("type");
+  device.location = line.text("location");
+  if (const auto clearance = line.text("clearance"); !clearance.empty()) device.clearance = clearance;
+  if (line.data.contains("attributes")) device.attributes = line.data["attributes"].dump();
+  device.status = "registered";
+  if (fresh) device.registered_at = line.at;
+  if (const auto code = codes_.find(line.text("code")); code != codes_.end()) code->second.used = true;
+}
+
+void Registry::issue(const Line& line) {
+  const auto serial = line.text("serial");
+  auto& made = certificates_[serial];
+  made.serial = serial;
+  made.key_id = line.text("key");
+  made.public_key = line.text("public_key");
+  made.role = role_named(line.text("role"));
+  made.not_before = line.time("not_before");
+  made.not_after = line.time("not_after");
+  made.replaces = line.text("replaces");
+  keys_[made.key_id] = line.to;
+  subjects_[serial] = line.to;
+  if (const auto found = devices_.find(line.to); found != devices_.end()) found->second.serials.push_back(serial);
+}
+
+void Registry::revoke(const Line& line) {
+  const auto reason = line.text("reason");
+  for (const auto& each : line.data.value("serials", nlohmann::ordered_json::array())) {
+    if (!each.is_string()) continue;
+    auto& made = certificates_[each.get<std::string>()];
+    made.serial = each.get<std::string>();
+    if (std::exchange(made.revoked, true)) continue;
+    made.revoked_at = line.at;
+    made.reason = reason;
+    ++revocations_;
+  }
+  if (const auto found = devices_.find(line.to); found != devices_.end() && reason != "superseded")
+    found->second.status = "revoked";
+  if (reason != "superseded") std::erase_if(sessions_, [&](const auto& each) { return each.second.device == line.to; });
+  ++revision_;
+}
+
+const Device* Registry::device(std::string_view id) const {
+  const auto found = devices_.find(id);
+  return found == devices_.end() ? nullptr : &found->second;
+}
+
+const Issued* Registry::certificate(std::string_view serial) const {
+  const auto found = certificates_.find(serial);
+  return found == certificates_.end() ? nullptr : &found->second;
+}
+
+std::string Registry::owner_of_key(std::string_view key_id) const {
+  const auto found = keys_.find(key_id);
+  return found == keys_.end() ? std::string() : found->second;
+}
+
+std::string Registry::subject_of(std::string_view serial) const {
+  const auto found = subjects_.find(serial);
+  return found == subjects_.end() ? std::string() : found->second;
+}
+
+const ClaimCode* Registry::code(std::string_view hash) const {
+  const auto found = codes_.find(hash);
+  return found == codes_.end() ? nullptr : &found->second;
+}
+
+const Session* Registry::session(std::string_view id) const {
+  const auto found = sessions_.find(id);
+  return found == sessions_.end() ? nullptr : &found->second;
+}
+
+std::vector<Session> Registry::sessions(Wall now) const {
+  std::vector<Session> all;
+  for (const auto& [id, each] : sessions_) {
+    if (each.expires > now) all.push_back(each);
+  }
+  return all;
+}
+
+void Registry::forget_sessions(Wall now) {
+  std::erase_if(sessions_, [now](const auto& each) { return each.second.expires <= now; });
+}
+
+std::vector<const Device*> Registry::devices() const {
+  std::vector<const Device*> all;
+  all.reserve(devices_.size());
+  for (const auto& [id, each] : devices_) all.push_back(&each);
+  return all;
+}
+
+std::vector<std::pair<std::string, Issued>> Registry::certificates() const {
+  std::vector<std::pair<std::string, Issued>> all;
+  for (const auto& [serial, each] : certificates_) all.emplace_back(subject_of(serial), each);
+  return all;
+}
+
+std::vector<Revocation> Registry::revoked() const {
+  std::vector<Revocation> all;
+  for (const auto& [serial, each] : certificates_) {
+    if (each.revoked) all.push_back({serial, each.revoked_at, each.reason});
+  }
+  return all;
+}
+
+}  // namespace skerry::identity
