@@ -243,7 +243,7 @@ Result<identity::Options> identity_options(const config::Config& config, std::st
   options.weights.day_begins = static_cast<int>(config.integer("risk.day_begins"));
   options.weights.day_ends = static_cast<int>(config.integer("risk.day_ends"));
   options.suspicious = list_of(config.text("risk.suspicious"));
-  options.time_zone = config.text("site.time_zone");
+  options.time_zone = time_zone(config).value_or("UTC");
   options.policy_file = config.text("security.policy");
   options.allow_anonymous = config.flag("security.allow_anonymous") && config.choice("security.mode") != "strict";
   options.quarantine_clones = config.choice("security.cloned") == "quarantine";

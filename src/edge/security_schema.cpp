@@ -37,7 +37,6 @@ config::Schema security_schema() {
       key::choice("pki.crl_stale", "warn", {"warn", "refuse"}, restart, "What a revocation list past its nextUpdate does."),
       key::boolean("pki.crl_renew", true, restart, "Sign the revocation list again before it is stale; off where somebody else signs it."),
 
-      key::text("site.time_zone", "UTC", restart, "Where local hours are counted: Europe/Berlin, or +05:30."),
       key::number("risk.location", 0.3, "risk", 0, 1, restart, "Added where the location differs."),
       key::number("risk.hour", 0.2, "risk", 0, 1, restart, "Added at unusual hours."),
       key::integer("risk.day_begins", 6, "hour", 0, 23, restart, "Local hours below are unusual."),

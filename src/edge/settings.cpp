@@ -127,7 +127,6 @@ config::Sections sections() {
       {"https", "The HTTPS door with mutual TLS."},
       {"tls", "What the doors with TLS share."},
       {"pki", "The site's certificates."},
-      {"site", "Where this gateway stands."},
       {"risk", "How unusual a session is, and what follows."},
       {"pipelines", "Rules in SQL."},
       {"history", "Devices and their readings."},

@@ -128,7 +128,7 @@ TEST(Tls, BytesComeBackWholeWhateverThePieces) {
     rig.world.run_until([&] { return end.received.size() == sent.size(); }, 2'000'000);
     EXPECT_EQ(end.received, sent) << seed;
     end.connection->close();
-    rig.world.run_until([&] { return rig.ends[0]->closed.has_value(); }, 1'000'000);
+    rig.world.run_until([&] { return !rig.ends.empty() && rig.ends[0]->closed.has_value(); }, 1'000'000);
     EXPECT_EQ(rig.ends[0]->closed, "the other side closed the connection");
   }
 }
@@ -142,7 +142,7 @@ TEST(Tls, PushedBackBytesWait) {
   rig.guest.start(*end.connection, end);
   end.connection->read_more(false);
   end.connection->send(as_bytes("hello"));
-  rig.world.run_until([&] { return rig.ends[0]->received == "hello"; }, 1'000'000);
+  rig.world.run_until([&] { return !rig.ends.empty() && rig.ends[0]->received == "hello"; }, 1'000'000);
   rig.world.run_until([] { return false; }, 1'000);
   EXPECT_EQ(end.received, "");
   end.connection->read_more(true);
