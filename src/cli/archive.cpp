@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -72,8 +73,8 @@ Result<Header> header_of(const std::string& name, std::uint64_t bytes, std::uint
     base = base.substr(cut + 1);
   }
   if (bytes >= std::uint64_t{1} << 33) return fail(Code::unsupported, "is a file of more than 8 GiB", name);
-  std::memcpy(header.data() + name_field.at, base.data(), base.size());
-  std::memcpy(header.data() + prefix_field.at, prefix.data(), prefix.size());
+  std::ranges::copy(base, header.begin() + name_field.at);
+  std::ranges::copy(prefix, header.begin() + prefix_field.at);
   put_octal(header, mode_field, mode & 0777U);
   put_octal(header, uid_field, 0);
   put_octal(header, gid_field, 0);

@@ -113,7 +113,7 @@ void append_numbers(Buffer& to, const Shape& s, std::size_t slot) {
   std::uint64_t power = 1;
   for (auto i = least; i < most && power < 1'000'000'000'000'000'000U; ++i) power *= 10;
   bool regular = s.shape.slots()[slot].kind == SlotKind::time || most == least ||
-                 std::bit_width(size) + std::bit_width(power) < 63;
+                 (most - least <= significant_max && std::bit_width(size) + std::bit_width(power) < 63);
   std::vector<std::int64_t> wholes(rows);
   for (std::size_t r = 0; r < rows; ++r) {
     const auto& v = value(r);

@@ -130,6 +130,18 @@ TEST(Payloads, AnyBytesComeBack) {
   for (const std::size_t size : {1U, 5U, 400U, 4000U}) pass(sent, size);
 }
 
+// One scale for a column of 1 and of 1e-24 would not fit 64 bits.
+TEST(Payloads, NumbersOfVeryDifferentScaleComeBack) {
+  std::vector<Sent> sent;
+  for (const std::string digits : {"1", "000000000000000001", "0000000000000000001", "000000000000000000000001"})
+    for (const std::string whole : {"1", "0", "-7"})
+      for (int i = 0; i < 20; ++i) {
+        sent.push_back({"a/b", "", R"({"v":)" + whole + "}"});
+        sent.push_back({"a/b", "", R"({"v":0.)" + digits + "}"});
+      }
+  for (const std::size_t size : {2U, 40U, 480U}) pass(sent, size);
+}
+
 // A byte changed in payloads that have shapes: still what was sent.
 TEST(Payloads, NearlyTheSameShapeComesBack) {
   sim::SeededChance chance(2);
