@@ -130,6 +130,7 @@ class ServerImpl final : public Server, public std::enable_shared_from_this<Serv
     auto context = TRY(make_context(TLS_server_method()));
     TRY(use_certificate(context.get(), chain_pem, key_pem));
     SSL_CTX* const c = context.get();
+    if (options_.only_13) SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION);
     SSL_CTX_set_options(c, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_timeout(c, session_s);
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);  // tickets only: no memory of ours

@@ -39,6 +39,7 @@ struct ServerOptions {
   ClientCertificate client = ClientCertificate::none;
   std::string authorities_pem;          // whose subjects are named when a client certificate is asked for
   Verify verify;                        // none: every certificate passes, and the door judges
+  bool only_13 = false;                 // TLS 1.3 only
   std::string door = "tls";             // the label of its metrics
   double handshakes_per_second = 1000;  // 0: no limit
   std::size_t waiting_max = 20'000;     // connections whose handshake has not begun; beyond it they are closed

@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -38,6 +40,32 @@ Result<std::string> listen_host(const config::Config& config) {
               "is reachable from outside, and the cloud side has neither TLS nor accounts here. Keep 127.0.0.1, or set "
               "listen.insecure=true where the network itself keeps strangers out",
               "listen.host=" + host);
+}
+
+// Where the link listens, and what it shows. Outside loopback only what is under mutual TLS.
+Result<link::Server::Options> link_options(const config::Config& config) {
+  link::Server::Options options{.credentials = {}, .any_role = config.flag("link.any_role")};
+  constexpr std::array needed{"link.certificate", "link.key", "link.ca"};
+  const auto missing = std::ranges::find_if(needed, [&](const char* key) { return config.text(key).empty(); });
+  const bool none = std::ranges::all_of(needed, [&](const char* key) { return config.text(key).empty(); });
+  if (none) return options;
+  if (missing != needed.end())
+    return fail(Code::invalid, "is needed too: a certificate, its key, and the authorities of the gateways", *missing);
+  options.credentials = link::CredentialFiles{.trusted = config.text("link.ca"),
+                                              .certificate = config.text("link.certificate"),
+                                              .key = config.text("link.key"),
+                                              .revoked = config.text("link.crl")};
+  return options;
+}
+
+Result<std::string> link_host(const config::Config& config, bool secure) {
+  const auto& host = config.text("link.host");
+  if (host.empty() && !secure) return listen_host(config);
+  if (host.empty()) return config.text("listen.host");
+  const bool loopback = host == "localhost" || host == "::1" || host.starts_with("127.");
+  if (loopback || secure || config.flag("listen.insecure")) return host;
+  return fail(Code::denied, "is reachable from outside: set link.certificate, link.key and link.ca",
+              "link.host=" + host);
 }
 
 // A busy port says who holds it; this says what to set.
@@ -110,8 +138,9 @@ Result<> CloudImpl::begin(const config::Config& config, const std::string& data_
   checks_ = TRY(Queries::open(path));
   link_loop_ = make_net_loop(system_clock());
   http_loop_ = make_net_loop(system_clock());
-  link_ = link::Server::make(*link_loop_, system_chance(), metrics_,
-                             [this](link::Server::Id id, sync::Job job) { writer_->submit(id, std::move(job)); });
+  const auto secured = TRY(link_options(config));
+  link_ = TRY(link::Server::make({*link_loop_, files, system_chance(), metrics_}, secured,
+                                 [this](link::Server::Id id, sync::Job job) { writer_->submit(id, std::move(job)); }));
   writer_ = std::make_unique<Writer>(
       *store_, metrics_,
       [this](Writer::Id id, sync::Outcome outcome) {
@@ -131,7 +160,8 @@ Result<> CloudImpl::begin(const config::Config& config, const std::string& data_
   const auto http_port = TRY(port(config, "http.port"));
   const auto link_port = TRY(port(config, "link.port"));
   ports_["http"] = TRY(listen(*http_, {host, http_port}, "http.port"));
-  ports_["link"] = TRY(listen(*link_, {host, link_port}, "link.port"));
+  const auto link_at = TRY(link_host(config, secured.credentials.has_value()));
+  ports_["link"] = TRY(listen(*link_, {link_at, link_port}, "link.port"));
   link_thread_ = std::thread([this] { link_loop_->run(); });
   ::pthread_setname_np(link_thread_.native_handle(), "link");
   http_thread_ = std::thread([this] { http_loop_->run(); });

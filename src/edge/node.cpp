@@ -5,13 +5,12 @@
 
 #include <algorithm>
 #include <future>
-#include <nlohmann/json.hpp>
 
 #include "base/logger.hpp"
 #include "edge/parts.hpp"
 #include "edge/settings.hpp"
 #include "edge/snapshot.hpp"
-#include "sync/log_source.hpp"
+#include "edge/uplink.hpp"
 
 namespace skerry::edge {
 namespace {
@@ -125,34 +124,12 @@ Result<> Node::open_readers() {
 
 Result<> Node::open_uplink() {
   if (config_.text("cloud.url").empty() || seams_.uplink_loop == nullptr) return {};
-  const auto linger = std::chrono::floor<std::chrono::milliseconds>(config_.duration("sync.linger"));
-  link::UplinkOptions options;
-  options.url = TRY(link::parse_url(config_.text("cloud.url")));
-  options.gateway = gateway_id_;
-  options.software = "skerry " SKERRY_VERSION;
-  options.state_path = join_path(join_path(data_dir_, "state"), sync::state_name);
-  options.classes = TRY(sync_classes(config_));
-  options.linger[static_cast<std::size_t>(record::Class::medium)] = linger;
-  options.linger[static_cast<std::size_t>(record::Class::low)] = linger;
-  options.network_timeout = std::chrono::floor<std::chrono::milliseconds>(config_.duration("failover.network_timeout"));
+  const auto options = TRY(uplink_options(config_, gateway_id_, data_dir_));
   uplink_ = TRY(link::Uplink::open({*seams_.uplink_loop, *log_, seams_.files, seams_.chance, metrics_}, options));
   return {};
 }
 
-std::string Node::uplink_for_api() const {
-  if (!uplink_) return "null";
-  const auto status = uplink_->status();
-  nlohmann::ordered_json all{{"url", status.url},
-                             {"up", status.up},
-                             {"phase", sync::name(status.phase)},
-                             {"epoch", std::to_string(status.epoch)},
-                             {"backlog_records", status.backlog}};
-  for (std::size_t c = 0; c < record::class_count; ++c)
-    all["acknowledged"][record::name(static_cast<record::Class>(c))] = status.acknowledged[c];
-  if (status.refused) all["refused"] = {{"reason", sync::name(status.refused->reason)}, {"why", status.refused->why}};
-  if (!status.trouble.empty()) all["trouble"] = status.trouble;
-  return all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
+std::string Node::uplink_for_api() const { return uplink_ ? uplink_json(uplink_->status()) : "null"; }
 
 Result<> Node::open_doors() {
   security_ = TRY(Security::open(seams_, config_, data_dir_, gateway_id_, metrics_));

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "edge/security.hpp"
-#include "link/link.hpp"
+#include "edge/uplink.hpp"
 
 namespace skerry::edge {
 
@@ -85,26 +85,13 @@ config::Schema of_readers() {
       key::integer("history.devices_max", 100000, "devices", 1, 10000000, restart, "Devices remembered with their last reading."),
   };
 }
-
-config::Schema of_uplink() {
-  return {
-      key::text("cloud.url", "", restart, "Where the cloud side is: ws://127.0.0.1:8091 on this machine (wss:// elsewhere is to come); empty: there is none."),
-      key::text("sync.classes", "critical,high,medium", restart, "Classes of records that go to the cloud (comma between); low holds analytics and diagnostics."),
-      key::duration("sync.linger", "200ms", 0, 60, restart, "How long records of class medium and low wait for company on their way to the cloud."),
-      key::duration("failover.network_timeout", "30s", 1, 3600, restart, "A link to the cloud that has said nothing for so long counts as down."),
-      key::boolean("failover.offline_mode.enabled", true, restart, "Keep for the cloud what comes in while the link is down."),
-      key::duration("failover.offline_mode.cache_duration", "24h", 60, 31536000, restart, "How much of it there must be room for."),
-      key::choice("failover.recovery.sync_strategy", "incremental", {"incremental"}, restart, "On return: only what the cloud has not acknowledged is sent."),
-      key::choice("failover.recovery.conflict_resolution", "timestamp_based", {"timestamp_based"}, restart, "Which side wins where both have changed the same: the later one."),
-  };
-}
 // clang-format on
 
 }  // namespace
 
 config::Schema schema() {
   config::Schema all;
-  for (auto&& part : {of_ground(), of_doors(), security_schema(), of_readers(), of_uplink()})
+  for (auto&& part : {of_ground(), of_doors(), security_schema(), of_readers(), uplink_schema()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }
@@ -235,8 +222,7 @@ Result<record::ClassMask> sync_classes(const config::Config& config) {
 }
 
 Result<> check(const config::Config& config) {
-  TRY(sync_classes(config));
-  if (!config.text("cloud.url").empty()) TRY(link::parse_url(config.text("cloud.url")));
+  TRY(uplink_options(config, {}, {}));
   TRY(class_rules(config));
   TRY(listen_host(config));
   TRY(time_zone(config));

@@ -16,5 +16,8 @@ inline constexpr std::chrono::milliseconds refused_retry{60'000};  // where some
 inline constexpr std::size_t connections_max = 10'000;             // of one cloud side
 inline constexpr std::size_t message_bytes_up = 73 * MiB;          // sync's longest frame
 inline constexpr std::size_t message_bytes_down = 64 * KiB;
+inline constexpr std::size_t credential_bytes_max = 1 * MiB;  // of a file with certificates
+inline constexpr std::chrono::seconds credentials_every{10};  // files are looked at again
+inline constexpr std::chrono::seconds judge_again_every{60};  // whether certificates of open connections still hold
 
 }  // namespace skerry::link

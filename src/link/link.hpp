@@ -4,6 +4,11 @@
 // what the Sender remembers on disk. Everything on its loop's thread but status(), which any may call.
 // Server: the cloud's side. It listens and gives each connection a Receiver; jobs go to `submit` and come back by
 // outcome() or failed(), in order. Everything on its loop's thread.
+//
+// wss is mutual TLS 1.3: the gateway believes a cloud whose certificate comes from `trusted` and names the host; the
+// cloud a gateway whose certificate comes from `trusted`, is not revoked, and whose common name is the gateway's id.
+// The gateway reads its files at each connection; the cloud looks at its own every ten seconds, keeps what it has when
+// they cannot be used, and ends connections whose certificate no longer holds.
 #pragma once
 
 #include <functional>
@@ -15,6 +20,7 @@
 #include "base/files.hpp"
 #include "base/loop.hpp"
 #include "base/metrics.hpp"
+#include "link/credentials.hpp"
 #include "link/limits.hpp"
 #include "log/log.hpp"
 #include "sync/receiver.hpp"
@@ -34,6 +40,8 @@ Result<Url> parse_url(std::string_view text);
 
 struct UplinkOptions {
   Url url;
+  CredentialFiles credentials;  // for wss
+  std::string server_name;      // that the cloud's certificate must name; empty: the host of `url`
   std::string gateway;
   std::string software;
   std::string state_path;  // what is remembered over restarts
@@ -50,7 +58,7 @@ struct UplinkStatus {
   std::uint64_t backlog = 0;  // records that are committed here and not acknowledged there
   sync::PerClass<std::uint64_t> acknowledged{};
   std::optional<sync::Refuse> refused;
-  std::string trouble;  // why the last connection ended
+  std::optional<Trouble> trouble;  // why the last connection ended
 };
 
 class Uplink {
@@ -75,7 +83,18 @@ class Server {
   using Id = std::uint64_t;  // of a connection
   using Submit = std::function<void(Id, sync::Job)>;
 
-  static std::unique_ptr<Server> make(Loop& loop, Chance& chance, metrics::Registry& metrics, Submit submit);
+  struct Options {
+    std::optional<CredentialFiles> credentials;  // none: plain, for this machine only
+    bool any_role = false;                       // see Judge
+  };
+  struct Deps {
+    Loop& loop;
+    Files& files;
+    Chance& chance;
+    metrics::Registry& metrics;
+  };
+  // Code::invalid: the certificates cannot be used.
+  static Result<std::unique_ptr<Server>> make(const Deps& deps, const Options& options, Submit submit);
   virtual ~Server() = default;
 
   virtual Result<std::uint16_t> listen(const Address& address) = 0;

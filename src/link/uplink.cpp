@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "base/logger.hpp"
+#include "base/tls.hpp"
 #include "http/websocket.hpp"
 #include "link/link.hpp"
 #include "sync/log_source.hpp"
@@ -43,7 +44,7 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
     on_commit_.reset();
     turn_.reset();
     retry_.reset();
-    drop("the gateway ends");
+    drop({});
     save();
   }
   UplinkStatus status() const override {
@@ -61,7 +62,7 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
 
   void on_bytes(Bytes bytes) override;
   void on_closed(const Error& why) override {
-    drop(why.text());
+    drop(trouble_of(why, options_.url.tls));
     retry_later();
   }
   void on_drained() override { pump(); }
@@ -81,7 +82,8 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
   void news();  // any thread
   void connect();
   void connected(Result<std::unique_ptr<Connection>> connection);
-  void drop(std::string why);
+  void drop(std::optional<Trouble> why);
+  void trouble(Trouble trouble);
   void retry_later();
   void pump();
   void give(sync::Out& out);
@@ -113,7 +115,7 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
   mutable std::mutex mutex_;
   UplinkStatus status_;
   sync::PerClass<sync::Intervals> acked_;  // as of status_
-  std::string trouble_;
+  std::optional<Trouble> trouble_;
   sync::SentCounts counted_;
   metrics::Gauge& up_;
   metrics::Gauge& canary_seconds_;
@@ -138,16 +140,44 @@ void UplinkImpl::connect() {
   if (stopped_ || connection_ || connecting_) return;
   connecting_ = true;
   connects_.add();
-  deps_.loop.connect(options_.url.address, [this, alive = alive_](auto connection) {
+  const auto done = [this, alive = alive_](Result<std::unique_ptr<Connection>> connection) {
     if (*alive) connected(std::move(connection));
-  });
+  };
+  if (!options_.url.tls) return deps_.loop.connect(options_.url.address, done);
+  // Read anew each time: files that were replaced count from here on.
+  const auto begun = [&]() -> Result<> {
+    auto files = TRY(load_credentials(deps_.files, options_.credentials));
+    const auto& name = options_.server_name.empty() ? options_.url.address.host : options_.server_name;
+    return tls::connect(deps_.loop, options_.url.address,
+                        {.trusted_pem = std::move(files.trusted),
+                         .chain_pem = std::move(files.certificate),
+                         .key_pem = std::move(files.key),
+                         .server_name = name,
+                         .only_13 = true},
+                        done);
+  }();
+  if (begun) return;
+  connecting_ = false;
+  trouble({"credentials", begun.error().text()});
+  retry_later();
+}
+
+// Told once for each that is new, counted each time.
+void UplinkImpl::trouble(Trouble trouble) {
+  deps_.metrics
+      .counter("skerry_link_failures_total", "Connections to the cloud that failed or ended, by kind.",
+               {{"kind", trouble.kind}})
+      .add();
+  if (!trouble_ || trouble_->text != trouble.text)
+    logger::warn("link", "the link to the cloud is down", {{"kind", trouble.kind}, {"why", trouble.text}});
+  trouble_ = std::move(trouble);
 }
 
 void UplinkImpl::connected(Result<std::unique_ptr<Connection>> connection) {
   connecting_ = false;
   if (stopped_) return;
   if (!connection) {
-    trouble_ = connection.error().text();
+    trouble(trouble_of(connection.error(), options_.url.tls));
     return retry_later();
   }
   connection_ = std::move(*connection);
@@ -197,15 +227,14 @@ void UplinkImpl::give(sync::Out& out) {
   for (const auto& frame : out.frames) socket_->send(frame, false, bytes);
   if (!bytes.empty()) connection_->send(bytes);
   if (!out.close) return;
-  drop(out.why);
+  drop(Trouble{sender_.refused() ? "refused" : "closed", out.why});
   retry_later();
 }
 
-void UplinkImpl::drop(std::string why) {
+void UplinkImpl::drop(std::optional<Trouble> why) {
   if (!connection_) return;
-  if (told_up_ || sender_.refused()) logger::warn("link", "the link to the cloud is down", {{"why", why}});
-  told_up_ = false;
-  trouble_ = std::move(why);
+  if (std::exchange(told_up_, false)) trouble_.reset();  // it is news again
+  if (why) trouble(std::move(*why));
   sender_.on_closed();
   if (socket_ && socket_->open()) {
     Buffer bytes;
@@ -239,7 +268,7 @@ void UplinkImpl::turn() {
     pause_ = retry_min;
     if (!told_up_) {
       told_up_ = true;
-      trouble_.clear();
+      trouble_.reset();
       logger::info("link", "the link to the cloud is up",
                    {{"url", options_.url.address.text()}, {"backlog", sender_.backlog()}});
     }
@@ -304,8 +333,6 @@ void UplinkImpl::tell() {
 }  // namespace
 
 Result<std::unique_ptr<Uplink>> Uplink::open(const Deps& deps, const UplinkOptions& options) {
-  if (options.url.tls)
-    return fail(Code::unsupported, "TLS on the link is not built yet; ws:// works on this machine", "cloud.url");
   auto state = TRY(sync::load_state(deps.files, options.state_path, deps.log.epoch()));
   return std::make_unique<UplinkImpl>(deps, options, std::move(state));
 }

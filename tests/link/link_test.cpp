@@ -25,7 +25,7 @@ struct Rig {
 
   void serve() {
     cloud_host = std::make_unique<sim::Host>(world, network);
-    server = Server::make(*cloud_host, world.chance(), metrics, [this](Server::Id id, sync::Job job) {
+    auto made = Server::make({*cloud_host, disk, world.chance(), metrics}, {}, [this](Server::Id id, sync::Job job) {
       jobs.emplace_back(id, std::move(job));  // the world runs what is posted at once in any order
       cloud_host->post([this] {
         const auto [from, next] = std::move(jobs.front());
@@ -35,6 +35,8 @@ struct Rig {
         if (!std::holds_alternative<sync::RefusedJob>(next)) server->outcome(from, *outcome);
       });
     });
+    INVARIANT(made);
+    server = std::move(*made);
     const auto heard = server->listen({"127.0.0.1", port});
     INVARIANT(heard);
     port = *heard;
@@ -106,7 +108,8 @@ TEST(Link, everything_arrives_once_through_crashes_and_cuts) {
         default: break;
       }
     }
-    ASSERT_TRUE(rig.world.run_until([&] { return rig.done(); })) << seed << " " << rig.uplink->status().trouble;
+    ASSERT_TRUE(rig.world.run_until([&] { return rig.done(); }))
+        << seed << " " << (rig.uplink->status().trouble ? rig.uplink->status().trouble->text : "");
     for (const auto refusal : rig.refusals) ASSERT_EQ(refusal, sync::Refusal::superseded) << seed;
     auto offsets = rig.store.of(rig.log->epoch(), Class::medium).offsets;
     ASSERT_EQ(offsets.size(), rig.accepted) << seed;
