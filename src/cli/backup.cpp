@@ -218,10 +218,13 @@ Result<Manifest> run_restore(const RestoreOptions& options) {
     return unpacker.take(name, mode, bytes);
   }));
   TRY(unpacker.close());
-  // The log is opened once: what it recovers is on disk when we say so, and its new epoch has begun.
+  // The log is opened once: what it recovers is on disk when we say so, and its new epoch has begun. Whoever took the
+  // backup has gone on since, so no record that comes now may have the name of one of its.
   metrics::Registry metrics;
   const auto dir = join_path(options.data_dir, "log");
-  auto log = TRY(log::Log::open(system_files(), system_clock(), dir, {}, metrics));
+  log::Options log_options;
+  log_options.new_epoch = "restored from the backup made " + manifest.made_at;
+  auto log = TRY(log::Log::open(system_files(), system_clock(), dir, log_options, metrics));
   const auto end = log->committed_end().value;
   log.reset();
   if (manifest.position >= 0 && end < static_cast<std::uint64_t>(manifest.position))

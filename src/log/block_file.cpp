@@ -23,14 +23,17 @@ Result<Buffer> read_exactly(File& file, std::uint64_t at, std::uint64_t bytes, c
 
 }  // namespace
 
-Result<ClassMask> siblings_of(File& file) {
+Result<std::optional<OffsetRange>> offsets_of(File& file) {
   Buffer head(block::header_bytes);
   const auto got = TRY(file.read(0, head));
   if (got != head.size() || load_le<std::uint32_t>(head.data()) != block::header_magic ||
       load_le<std::uint32_t>(head.data() + 4) != crc32c(Bytes(head).subspan(8))) {
-    return ClassMask{0};
+    return std::nullopt;
   }
-  return static_cast<ClassMask>(load_le<std::uint8_t>(head.data() + block::siblings_at) & record::all_classes);
+  const OffsetRange range{{load_le<std::uint64_t>(head.data() + block::offsets_at)},
+                          {load_le<std::uint64_t>(head.data() + block::offsets_at + 8)}};
+  if (range.to <= range.from) return std::nullopt;
+  return range;
 }
 
 Result<std::shared_ptr<BlockFile>> BlockFile::open(Files& files, std::string_view path, std::uint64_t epoch) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,9 +45,8 @@ class BlockWriter {
   static Result<std::unique_ptr<BlockWriter>> create(Files& files, std::string path, std::uint64_t epoch, Class cls);
 
   Result<> add(const RecordView& record);
-  // Writes what is left and the index, and syncs. The name that it should get. `siblings`: the classes that the segment
-  // has files of, so that a file that is lost is missed; 0: not said.
-  Result<BlockName> finish(Position first, Position end, ClassMask siblings);
+  // Writes what is left and the index, and syncs. The name that it should get.
+  Result<BlockName> finish(Position first, Position end);
   const std::string& path() const { return path_; }
   std::uint64_t bytes() const { return at_; }
 
@@ -72,8 +72,13 @@ class BlockWriter {
   std::map<std::string, Device, std::less<>> devices_;
 };
 
-// What a block file's header says of its siblings; 0 when it does not, or cannot be read.
-Result<ClassMask> siblings_of(File& file);
+// From the first record's offset to one past the last's; offsets between them may be gone.
+struct OffsetRange {
+  Offset from;
+  Offset to;
+};
+// What a block file's header says; nothing when it does not (an older program's), or is damaged.
+Result<std::optional<OffsetRange>> offsets_of(File& file);
 
 // A block file open for reading. Any thread.
 class BlockFile {

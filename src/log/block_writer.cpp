@@ -97,7 +97,7 @@ Buffer BlockWriter::index() const {
   return raw;
 }
 
-Result<BlockName> BlockWriter::finish(Position first, Position end, ClassMask siblings) {
+Result<BlockName> BlockWriter::finish(Position first, Position end) {
   TRY(flush());
   INVARIANT(!chunks_.empty());
   Buffer packed;
@@ -119,7 +119,8 @@ Result<BlockName> BlockWriter::finish(Position first, Position end, ClassMask si
   store_le<std::uint64_t>(head.data() + 16, epoch_);
   store_le<std::uint64_t>(head.data() + 24, first.value);
   store_le<std::uint64_t>(head.data() + 32, end.value);
-  store_le<std::uint8_t>(head.data() + block::siblings_at, siblings);
+  store_le<std::uint64_t>(head.data() + block::offsets_at, chunks_.front().first_offset.value);
+  store_le<std::uint64_t>(head.data() + block::offsets_at + 8, chunks_.back().last_offset.value + 1);
   store_le<std::uint32_t>(head.data() + 4, crc32c(Bytes(head).subspan(8)));
   TRY(file_->write(0, head));
   TRY(file_->sync());

@@ -328,27 +328,6 @@ bool Gaps::covered(Class cls, Offset from, Offset to) const {
   return true;
 }
 
-bool Gaps::covers(Position first, Position end) const {
-  const std::scoped_lock lock(mutex_);
-  std::vector<std::pair<Position, Position>> stretches;
-  for (const auto& ranges : ranges_) {
-    for (const auto& [from, r] : ranges) stretches.emplace_back(r.first, r.end);
-  }
-  std::ranges::sort(stretches);
-  for (const auto& [from, to] : stretches) {
-    if (from > first) return false;
-    first = std::max(first, to);
-    if (first >= end) return true;
-  }
-  return first >= end;
-}
-
-bool Gaps::touches(Class cls, Position first, Position end) const {
-  const std::scoped_lock lock(mutex_);
-  return std::ranges::any_of(ranges_[static_cast<std::size_t>(cls)],
-                             [&](const auto& range) { return range.second.first < end && range.second.end > first; });
-}
-
 Position Gaps::end(ClassMask classes) const {
   Position end;
   const std::scoped_lock lock(mutex_);

@@ -47,8 +47,6 @@ class Gaps {
 
   std::vector<Gap> all() const;  // by class and offset
   bool covers(Class cls, Offset from, Offset to) const;
-  bool covers(Position first, Position end) const;              // by the gaps' positions, of any class
-  bool touches(Class cls, Position first, Position end) const;  // a gap of the class lies there
   Position end(ClassMask classes) const;  // one past the newest position of a gap of these classes
   std::uint64_t records(Class cls, GapReason reason) const;
   std::uint64_t records(Class cls) const;

@@ -101,6 +101,7 @@ struct Options {
   double disk_reserve = 0.15;                      // share of the disk that stays free (budget_bytes = 0)
   std::chrono::seconds cache_duration{24 * 3600};  // what is younger goes last when the budget is used up
   std::chrono::seconds low_keep{3600};             // class low goes when it is older; 0: when the budget asks
+  std::string new_epoch{};                         // why open() must begin one; empty: when the folder shows a reason
   Chance* chance = nullptr;                        // draws the epoch and the segments' salts; the system's when null
 };
 

@@ -27,7 +27,6 @@ struct BlockSet {
   Position end;
   std::array<std::optional<BlockName>, record::class_count> files;
   std::array<std::uint64_t, record::class_count> file_bytes{};
-  ClassMask siblings = 0;  // classes that it had files of when it was made; 0: not known
   // Trimmed files hold pinned records only; which ones, for those looked at since the start.
   std::array<std::optional<std::vector<Position>>, record::class_count> kept{};
 
@@ -122,6 +121,7 @@ class LogImpl final : public Log {
   Result<> recover_tail(Found& found);
   Result<> resume_after_blocks(Found& found);
   void skip_lost_segments(Found& found);
+  void find_missing(Found& found) const;
   static void skip(Found& found, std::uint64_t file_bytes, const Mark& from);
   Result<> begin_writing(Found& found);
   Result<std::shared_ptr<Segment>> go_on_in_place(Found& found, const Error& full);
@@ -193,7 +193,6 @@ class LogImpl final : public Log {
   std::unique_ptr<Shapes> shapes_;
   std::unique_ptr<Epochs> epochs_;
   mutable Needs needs_;
-  std::optional<std::string> new_epoch_;  // why open() must begin one
 
   std::shared_ptr<Wakes> appended_ = std::make_shared<Wakes>();
   std::shared_ptr<Wakes> committed_ = std::make_shared<Wakes>();

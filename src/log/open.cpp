@@ -14,13 +14,14 @@ struct LogImpl::Found {
   std::vector<std::shared_ptr<Segment>> segments;  // with whole headers, in order
   std::vector<Bad> bad;                            // without
   std::map<std::uint64_t, BlockSet> sets;          // by first position
-  Mark resume;                                     // what the next batch begins with
-  Wall last{};                                     // append time of the newest record
-  std::optional<Copied> copied;                    // the newest batch, when it may not be on disk for sure
-  std::uint64_t copied_at = 0;                     // where it begins in the last segment
-  std::uint64_t end_at = first_batch_at;           // where the last segment's batches end
+  // What each of their files holds, by first position; nothing: the disk does not say now.
+  std::array<std::map<std::uint64_t, std::optional<OffsetRange>>, record::class_count> ranges;
+  Mark resume;                            // what the next batch begins with
+  Wall last{};                            // append time of the newest record
+  std::optional<Copied> copied;           // the newest batch, when it may not be on disk for sure
+  std::uint64_t copied_at = 0;            // where it begins in the last segment
+  std::uint64_t end_at = first_batch_at;  // where the last segment's batches end
   std::vector<Hole> holes;
-  std::vector<Lost> lost;
 };
 
 Result<> LogImpl::start() {
@@ -49,8 +50,8 @@ Result<> LogImpl::start() {
   TRY(recover_tail(found));
   skip_lost_segments(found);
   TRY(begin_writing(found));
+  find_missing(found);
   for (const auto& hole : found.holes) note_hole(hole);
-  for (const auto& lost : found.lost) note_lost(lost);
   tell(found);
   TRY(begin_naming());
   TRY(declare_what_was_found());
@@ -62,7 +63,8 @@ Result<> LogImpl::start() {
 // A copy of the folder must not give names out that the original may have given out meanwhile.
 Result<> LogImpl::begin_naming() {
   const auto place = TRY(files_.place(dir_));
-  const auto why = TRY(epochs_->load(epoch_, place));
+  auto why = TRY(epochs_->load(epoch_, place));
+  if (!options_.new_epoch.empty()) why = options_.new_epoch;
   if (why) {
     TRY(begin_epoch(*why));
     recovery_.told += "; a new epoch began: " + *why;
@@ -149,7 +151,14 @@ Result<> LogImpl::list_blocks(Found& found) {
     set.end = std::max(set.end, name->end);
     set.files[static_cast<std::size_t>(name->cls)] = *name;
     set.file_bytes[static_cast<std::size_t>(name->cls)] = TRY(file->size());
-    set.siblings |= TRY(siblings_of(*file));
+    auto range = TRY(offsets_of(*file));
+    if (!range) {  // an older program's, or damaged
+      if (const auto block = store_->open(*name)) {
+        const auto chunks = (*block)->chunks();
+        range = OffsetRange{chunks.front().first_offset, {chunks.back().last_offset.value + 1}};
+      }
+    }
+    if (range || files_.gave_up(path)) found.ranges[static_cast<std::size_t>(name->cls)][name->first.value] = range;
   }
   return {};
 }
@@ -314,25 +323,11 @@ Result<> LogImpl::begin_writing(Found& found) {
     }
   }
   Catalogue all;
-  for (const auto& [position, set] : found.sets) {
-    for (std::size_t c = 0; c < record::class_count; ++c) {
-      const auto cls = static_cast<Class>(c);
-      if (set.files[c] || (set.siblings & record::mask(cls)) == 0 || gaps_->touches(cls, set.first, set.end)) continue;
-      found.lost.push_back({set.first, set.end, record::mask(cls)});
-    }
-  }
   for (const auto& [position, set] : found.sets)
     all.push_back({set.first, nullptr, std::make_shared<const BlockSet>(set)});
   for (const auto& segment : found.segments) all.push_back({segment->header().first.position, segment, nullptr});
   all.push_back({active_->header().first.position, active_, nullptr});
   std::ranges::stable_sort(all, {}, &Stretch::first);
-  if (const auto begin = all.front().first; begin > Position{} && !gaps_->covers(Position{}, begin))
-    found.lost.push_back({Position{}, begin});
-  for (std::size_t i = 0; i + 1 < all.size(); ++i) {
-    const auto& blocks = all[i].blocks;
-    if (blocks && blocks->end < all[i + 1].first && !gaps_->covers(blocks->end, all[i + 1].first))
-      found.lost.push_back({blocks->end, all[i + 1].first});
-  }
   const auto next = active_->end();
   const std::scoped_lock lock(mutex_);
   steady_.emplace(clock_, found.last);
@@ -342,9 +337,41 @@ Result<> LogImpl::begin_writing(Found& found) {
   return {};
 }
 
+// Every offset that was given out is in a file or in a declared gap. What is in neither was in files whose names are
+// lost, whatever else the disk has forgotten about them.
+void LogImpl::find_missing(Found& found) const {
+  for (std::size_t c = 0; c < record::class_count; ++c) {
+    Mark expected;
+    bool known = true;  // false: behind a file that the disk does not give now; reading it will tell
+    const auto expect = [&](Position position, Offset offset) {
+      auto missing = Hole{expected, expected};
+      missing.to.position = position;
+      missing.to.offsets[c] = offset.value;
+      const Offset from{expected.offsets[c]};
+      if (!known || from >= offset || gaps_->covers(static_cast<Class>(c), from, offset)) return;
+      const bool told = std::ranges::any_of(found.holes, [&](const Hole& hole) {
+        return hole.from.offsets[c] <= from.value && hole.to.offsets[c] >= offset.value;
+      });
+      if (!told) found.holes.push_back(missing);
+    };
+    for (const auto& [first, range] : found.ranges[c]) {
+      const auto set = found.sets.find(first);
+      // Half made, or trimmed: what it held is in the segment, or declared.
+      if (set == found.sets.end() || !set->second.files[c]) continue;
+      if (range) {
+        expect({first}, range->from);
+        expected.position = set->second.end;
+        expected.offsets[c] = std::max(expected.offsets[c], range->to.value);
+      }
+      known = range.has_value();
+    }
+    const auto& next = (found.segments.empty() ? active_ : found.segments.front())->header().first;
+    expect(next.position, {next.offsets[c]});
+  }
+}
+
 void LogImpl::tell(const Found& found) {
   for (const auto& hole : found.holes) recovery_.damaged_records += std::max<std::uint64_t>(hole.records(), 1);
-  recovery_.damaged_records += found.lost.size();
   recovery_.told += "the log goes on at position " + std::to_string(active_->end().position.value);
   if (recovery_.torn_bytes > 0) {
     recovery_.told +=

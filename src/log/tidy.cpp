@@ -111,13 +111,9 @@ Result<> LogImpl::make_blocks(const std::shared_ptr<Segment>& segment) {
         [this](const Hole& hole) { note_hole(hole); });
     TRY(std::move(walked));
     BlockSet set{.first = first, .end = end};
-    ClassMask siblings = 0;
-    for (std::size_t c = 0; c < record::class_count; ++c) {
-      if (writers[c]) siblings |= record::mask(static_cast<Class>(c));
-    }
     for (std::size_t c = 0; c < record::class_count; ++c) {
       if (!writers[c]) continue;
-      set.files[c] = TRY(writers[c]->finish(first, end, siblings));
+      set.files[c] = TRY(writers[c]->finish(first, end));
       set.file_bytes[c] = writers[c]->bytes();
     }
     for (std::size_t c = 0; c < record::class_count; ++c) {

@@ -211,7 +211,7 @@ Result<> LogImpl::copy_forward(Victim& victim) {
   const auto write = [&]() -> Result<std::shared_ptr<BlockWriter>> {
     std::shared_ptr<BlockWriter> writer = TRY(BlockWriter::create(files_, path, epoch_, victim.file.cls));
     for (const auto& r : victim.records) TRY(writer->add(r));
-    TRY(writer->finish(victim.file.first, victim.file.end, 0));
+    TRY(writer->finish(victim.file.first, victim.file.end));
     return writer;
   };
   auto writer = write();
@@ -317,12 +317,13 @@ Result<> LogImpl::finish_trims(std::map<std::uint64_t, BlockSet>& sets) {
     Victim victim{.file = {.cls = doomed.cls, .first = set.first, .end = set.end}, .name = *set.files[c]};
     const auto block = store_->open(victim.name);
     if (!block && block.error().code == Code::io) return std::unexpected(block.error());
-    bool any_gone = !block;
-    for (std::size_t i = 0; block && i < (*block)->chunks().size(); ++i) {
+    bool any_gone = false;
+    bool damaged = !block;
+    for (std::size_t i = 0; !damaged && i < (*block)->chunks().size(); ++i) {
       auto chunk = (*block)->read(i);
       if (!chunk && chunk.error().code == Code::io) return std::unexpected(chunk.error());
-      any_gone = any_gone || !chunk;
-      if (!chunk) continue;
+      damaged = !chunk;
+      if (damaged) break;
       for (const auto& r : chunk->records()) {
         if (gaps_->covers(r.cls, r.offset, {r.offset.value + 1})) {
           any_gone = true;
@@ -333,7 +334,8 @@ Result<> LogImpl::finish_trims(std::map<std::uint64_t, BlockSet>& sets) {
       }
       victim.owners.push_back(std::move(*chunk));
     }
-    if (!any_gone) continue;
+    // What cannot be read may have been meant to stay, and is not declared yet: the file goes another time.
+    if (damaged || !any_gone) continue;
     if (!victim.kept.empty()) {
       if (const auto copied = copy_forward(victim); !copied) {
         if (copied.error().code == Code::full) continue;  // it may stay: what is gone is declared

@@ -340,6 +340,61 @@ TEST_F(DiskFault, ALostBlockFileIsMissedAndDeclared) {
   expect_all_accounted_for();
 }
 
+// What else is lost does not matter: offsets are dense.
+TEST_F(DiskFault, LostBlockFilesAreMissedWhateverTheirNeighboursStillTell) {
+  open();
+  fill(400);
+  tidy();
+  const auto first = [&](std::string_view end) {
+    for (const auto& [name, bytes] : disk_.snapshot()) {
+      if (name.contains("blocks/0000000000000000-") && name.ends_with(end)) return name;
+    }
+    return std::string{};
+  };
+  log_.reset();
+  disk_.flip_bit(first("high.blk"), 40 * 8);  // its header
+  disk_.lose(first("medium.blk"));            // the first of their classes
+  disk_.lose(first("low.blk"));
+  disk_.lose(file_ending("critical.blk"));  // the last before the journal
+  open();
+  EXPECT_GT(log_->recovery().damaged_records, 0U);
+  for (const auto cls : {Class::critical, Class::high, Class::medium, Class::low})
+    EXPECT_GT(gone(cls, GapReason::damage), 0U) << record::name(cls);
+  open();
+  EXPECT_EQ(log_->recovery().damaged_records, 0U) << "it was declared";
+  const auto here = there();
+  for (std::size_t c = 0; c < 4; ++c)
+    EXPECT_EQ(here[c] + gone(static_cast<Class>(c), GapReason::damage), log_->stats().ends[c].value);
+}
+
+// A header that cannot be read now may be read tomorrow: nothing is declared for its sake at the start.
+TEST_F(DiskFault, AHeaderThatCannotBeReadAtTheStartIsNoLossYet) {
+  open();
+  fill(400);
+  tidy();
+  log_.reset();
+  disk_.kill();
+  const auto image = disk_.image();
+  int headers = 0;
+  for (std::uint64_t skip = 0; skip < 100; ++skip) {
+    log_.reset();
+    disk_.restore(*image);
+    disk_.fail(Op::read, Code::io, skip, 4);  // the read, and three tries of its page
+    auto log = Log::open(disk_, clock_, "data", options_, metrics_);
+    ASSERT_TRUE(log) << log.error().text();
+    log_ = std::move(*log);
+    disk_.power_on();
+    const bool of_a_block = log_->stats().trouble.contains("blocks/");
+    if (!of_a_block && headers > 0) break;
+    if (!of_a_block) continue;
+    ++headers;
+    EXPECT_TRUE(log_->gaps().empty()) << skip;
+    open();
+    EXPECT_EQ(there(), (std::array<std::uint64_t, 4>{100, 100, 100, 100}));
+  }
+  EXPECT_GT(headers, 8);
+}
+
 TEST_F(DiskFault, ATornBatchIsCutAndNoDamage) {
   open();
   commit("kept");
@@ -374,6 +429,23 @@ TEST_F(DiskFault, ARestoredImageBeginsANewEpoch) {
   commit("another record at offset 1");
   open();
   EXPECT_EQ(log_->epochs().size(), 2U);
+}
+
+// Where the folder itself shows nothing: put back in place, or a place that cannot be told.
+TEST_F(DiskFault, ARestoreThatSaysSoBeginsANewEpoch) {
+  open();
+  commit("a");
+  const auto first = log_->epoch();
+  options_.new_epoch = "restored from the backup made yesterday";
+  open();
+  EXPECT_NE(log_->epoch(), first);
+  ASSERT_EQ(log_->epochs().size(), 2U);
+  EXPECT_EQ(log_->epochs()[1].offsets[2], Offset{1});
+  EXPECT_EQ(log_->epochs()[1].why, options_.new_epoch);
+  options_.new_epoch.clear();
+  const auto second = log_->epoch();
+  open();
+  EXPECT_EQ(log_->epoch(), second);
 }
 
 TEST_F(DiskFault, ACheckpointThatSawMoreProvesThatTheLogWasPutBack) {

@@ -250,6 +250,23 @@ class SyncTest(SkerryTest):
         self.check_goes_on()
         self.assertIsNone(uplink(self.edge).get("refused"))
 
+    def test_a_restored_backup_goes_on_in_a_new_epoch(self):
+        backup = os.path.join(self.edge.folder, "backup")
+
+        def restore(image):
+            for command in (["backup", backup, "--data", image], ["restore", backup, "--data", self.edge.data]):
+                if command[0] == "restore":
+                    subprocess.run(["rm", "-rf", self.edge.data], check=True)
+                done = subprocess.run([BIN, *command], capture_output=True, check=False, text=True)
+                self.assertEqual(done.returncode, 0, done.stderr)
+        self.go_back(restore)
+        self.check_goes_on()
+        self.assertIsNone(uplink(self.edge).get("refused"))
+        self.edge.stop()
+        told = subprocess.run([BIN, "log", "inspect", os.path.join(self.edge.data, "log")], capture_output=True, check=True, text=True).stdout
+        self.assertIn("restored from the backup made", told)
+        self.assertNotIn("another place", told)
+
     def subscribed(self):
         """Lines of the cloud's event stream, as they come."""
         test, lines = self, []
