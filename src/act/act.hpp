@@ -110,6 +110,8 @@ struct Counts {
   std::uint64_t open = 0;      // issued, sent or accepted and not finished
 };
 
+inline constexpr std::string_view adopted_origin = "cloud";  // of the records of Tracker::adopt()
+
 class Tracker : public log::Follower {
  public:
   // The checkpoint, when there is one, and the log after it. `log`, `files` and `metrics` outlive it.
@@ -127,6 +129,23 @@ class Tracker : public log::Follower {
   };
   // Appends with Urgency::now. After the commit the queries show it at once. Code::full: too many are open.
   virtual Result<Issued> issue(const Command& command, std::string_view origin) = 0;
+
+  // A command that was asked for elsewhere, at the cloud: its id, device and not-after stand in the payload. Taken once
+  // however often it comes, and never after its not-after: an id from there is remembered until then.
+  struct Adopted {
+    enum class Outcome : std::uint8_t {
+      taken,    // it is in the log, from now on or since an earlier time
+      passed,   // its not-after has passed, and it never was taken
+      refused,  // it is no command
+      unknown,  // its not-after has passed, and whether it was taken is not remembered
+    };
+    Outcome outcome = Outcome::taken;
+    std::string why;
+    record::Position end;  // this is on disk when log.committed_end() >= end
+  };
+  // `now`: as SteadyWall has it, from the newest record on. Code::busy: what was here before is still being read;
+  // Code::full: too many are open. Ask again.
+  virtual Result<Adopted> adopt(std::string_view payload, Wall now) = 0;
 
   struct Worked {
     record::Position end;            // answer the caller when log.committed_end() >= end

@@ -82,6 +82,7 @@ Read<CommandEntry> command_entry(const log::RecordView& record, const Options& o
     command.id = record::stable_id("command", "1", record.position, 0);
     command.payload = with_members(command.payload, member("command_id", command.id));
   }
+  command.adopted = record.origin == adopted_origin;
   command.expires = record.expires_at.has_value();
   command.deadline = record.expires_at.value_or(fields->not_after ? Wall(*fields->not_after)
                                                                   : record.appended_at + options.ttl_default);

@@ -96,6 +96,7 @@ bool Index::add(AlertEntry alert) {
 bool Index::add(CommandEntry command) {
   if (!command_names_.try_emplace(command.id, command.position).second) return false;
   const auto position = command.position;
+  if (!command.reached.empty()) time_ = std::max(time_, command.reached.front().at);
   command_bytes_ += command.payload.size() + entry_bytes;
   note(position, position);
   const auto& kept = commands_.emplace(position, std::move(command)).first->second;
@@ -157,7 +158,8 @@ const AlertEntry* Index::alert_named(std::string_view id) const {
   return found == alert_names_.end() ? nullptr : &alerts_.at(found->second);
 }
 
-void Index::forget(std::string_view device, Position at) {
+void Index::forget(std::string_view device, Position at, Wall now) {
+  time_ = std::max(time_, now);
   forgotten_.note(device, at);
   std::erase_if(alerts_, [&](const auto& each) {
     if (each.second.device != device) return false;
@@ -166,7 +168,9 @@ void Index::forget(std::string_view device, Position at) {
     return true;
   });
   std::erase_if(commands_, [&](const auto& each) {
-    if (each.second.device != device || is_open(each.second.state)) return false;
+    const auto& command = each.second;
+    if (command.device != device || is_open(command.state) || (command.adopted && command.deadline > time_))
+      return false;
     command_bytes_ -= each.second.payload.size() + entry_bytes;
     command_names_.erase(each.second.id);
     return true;
@@ -213,7 +217,7 @@ void Index::trim_commands() {
   for (int looked_at = 0; looked_at < trim_steps && at != commands_.end(); ++looked_at) {
     if (commands_.size() <= options_.commands_kept && command_bytes_ <= kept_bytes_max) return;
     const auto& entry = at->second;
-    if (waits(entry.state)) {
+    if (waits(entry.state) || (entry.adopted && entry.deadline > time_)) {
       ++at;
       continue;
     }

@@ -63,6 +63,7 @@ struct CommandEntry {
   std::string payload;  // as AlertEntry
   std::string compensation;
   Wall deadline;         // not-after, or where the sender gave none, when we stop waiting
+  bool adopted = false;  // it came from elsewhere and may come again: its id is known until the deadline
   bool expires = false;  // the broker knows not-after and will not send it later
   State state = State::issued;
   std::vector<Reached> reached;  // first `issued`; positions ascend
@@ -108,7 +109,9 @@ class Index {
   Position commands_floor() const { return commands_floor_; }
 
   // Alerts and finished commands of the device leave; what is open stays until it is finished.
-  void forget(std::string_view device, Position at);
+  // So does what may come again.
+  void forget(std::string_view device, Position at, Wall now);
+  Wall time() const { return time_; }  // has come at least to there: what it forgot is over by then
   const record::Forgotten& forgotten() const { return forgotten_; }
 
   // Waiting commands whose deadline lies at or before `by`, oldest first.
@@ -146,6 +149,7 @@ class Index {
   Names command_names_;
   std::size_t command_bytes_ = 0;
   Position commands_floor_;
+  Wall time_{};
   std::set<std::pair<Wall, Position>> deadlines_;  // of those in `issued` and `sent`
   std::size_t open_ = 0;
   std::map<Position, Position> changes_;

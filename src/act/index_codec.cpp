@@ -71,7 +71,7 @@ void encode_command(Buffer& to, const CommandEntry& command) {
   put(to, command.payload);
   put(to, command.compensation);
   put(to, command.deadline);
-  append_byte(to, command.expires ? 1 : 0);
+  append_byte(to, static_cast<std::uint8_t>((command.expires ? 1U : 0U) | (command.adopted ? 2U : 0U)));
   append_byte(to, static_cast<std::uint8_t>(command.state));
   append_varint(to, command.reached.size());
   for (const auto& r : command.reached) {
@@ -92,7 +92,9 @@ Result<CommandEntry> decode_command(Reader& from) {
   command.payload = text(from);
   command.compensation = text(from);
   command.deadline = wall(from);
-  command.expires = from.byte() != 0;
+  const auto flags = from.byte();
+  command.expires = (flags & 1U) != 0;
+  command.adopted = (flags & 2U) != 0;
   command.state = TRY(state(from));
   const auto count = from.varint();
   if (count > state_count) return fail(Code::damaged, "a command has reached more states than there are");

@@ -126,7 +126,7 @@ Result<> LogTracker::take(const log::RecordView& record) {
       return {};
     case record::Kind::config:
       if (const auto device = record::Forgotten::device_of(record); !device.empty()) {
-        index_.forget(device, record.position);
+        index_.forget(device, record.position, record.appended_at);
         ++changed_;
       }
       return {};
@@ -301,6 +301,11 @@ Result<> LogTracker::expire(Wall now) {
 
 Result<LogTracker::Issued> LogTracker::issue(const Command& command, std::string_view origin) {
   const std::scoped_lock lock(mutex_);
+  const auto position = TRY(enter(command, origin));
+  return Issued{command.id, position, index_.command_at(position)->item(position + 1)};
+}
+
+Result<Position> LogTracker::enter(const Command& command, std::string_view origin) {
   if (index_.waiting() >= options_.commands_open_max) {
     return fail(Code::full, std::to_string(index_.waiting()) + " commands wait for their devices; try again later",
                 "commands");
@@ -313,7 +318,27 @@ Result<LogTracker::Issued> LogTracker::issue(const Command& command, std::string
     return fail(Code::io, "the command cannot be read back", command.topic);
   }
   if (!take_command(chunk.records().front())) return fail(Code::exists, "a command has that id already", command.id);
-  return Issued{command.id, position, index_.command_at(position)->item(position + 1)};
+  return position;
+}
+
+Result<Tracker::Adopted> LogTracker::adopt(std::string_view payload, Wall now) {
+  using Outcome = Adopted::Outcome;
+  const auto refused = [](std::string why) { return Adopted{Outcome::refused, std::move(why), {}}; };
+  auto fields = read_command(as_bytes(payload));
+  if (!fields) return refused("it cannot be read: " + std::string(act::name(fields.error())));
+  if (fields->id.empty() || !fields->not_after) return refused("it has no command_id or no not_after");
+  if (const auto device = record::check_device_id(fields->device); !device) return refused(device.error().what);
+  const std::scoped_lock lock(mutex_);
+  // Ids that were taken before the start stand in what is still to be read.
+  if (replaying()) return fail(Code::busy, "the commands of before are still being read");
+  if (const auto* known = index_.command_named(fields->id)) return Adopted{Outcome::taken, "", known->position + 1};
+  const Wall not_after(*fields->not_after);
+  if (not_after <= std::max(now, index_.time())) {
+    const bool all_known = index_.commands_floor() == Position{} && index_.forgotten().empty();
+    return Adopted{all_known ? Outcome::passed : Outcome::unknown, "its not-after has passed at the gateway", {}};
+  }
+  const Command command{fields->id, "commands/" + fields->device, std::string(payload), not_after};
+  return Adopted{Outcome::taken, "", TRY(enter(command, adopted_origin)) + 1};
 }
 
 // What people do about alerts. The alerts that left memory are looked up without the lock: a step that somebody else

@@ -25,6 +25,7 @@ class LogTracker final : public Tracker {
   Result<> on_tick(Wall now) override;
   Result<Worked> work(const AlertWork& work, Wall now, std::string_view origin) override;
   Result<Issued> issue(const Command& command, std::string_view origin) override;
+  Result<Adopted> adopt(std::string_view payload, Wall now) override;
   Result<Page> alerts(const Query& query) const override;
   Result<Page> commands(const Query& query) const override;
   Result<std::string> alert(std::string_view id) const override;
@@ -43,6 +44,7 @@ class LogTracker final : public Tracker {
 
   // ---- one record; the lock is held ----
   Result<> take(const log::RecordView& record);
+  Result<Position> enter(const Command& command, std::string_view origin);
   void take_alert(const log::RecordView& record);
   bool take_command(const log::RecordView& record);
   Result<> take_ack(const log::RecordView& record, std::string_view device);

@@ -73,7 +73,8 @@ Result<> read_streams(Database& database, All& all) {
 }
 
 Result<> see_rows(Database& database, All& all, std::string_view table) {
-  auto rows = TRY(database.prepare("SELECT gw, epoch, class, offset FROM " + std::string(table)));
+  auto rows =
+      TRY(database.prepare("SELECT gw, epoch, class, offset FROM " + std::string(table) + " WHERE offset >= 0"));
   rows.with();
   while (TRY(rows.step())) all[{rows.integer(0), rows.count(1), rows.integer(2)}].see(rows.count(3), table);
   return {};
@@ -158,7 +159,8 @@ Result<Queries::Gateway> Queries::gateway(std::string_view id) {
 Result<> Queries::walk(const Gateway& gateway, const std::function<void(const Kept&)>& take) {
   const auto cls_of = [](const Statement& row) { return static_cast<record::Class>(row.integer(0) & 3); };
   for (const std::string table : {"alerts", "commands", "fates", "analytics", "aside"}) {
-    auto rows = TRY(database_->prepare("SELECT class, offset FROM " + table + " WHERE gw = ?1 AND epoch = ?2"));
+    auto rows =
+        TRY(database_->prepare("SELECT class, offset FROM " + table + " WHERE gw = ?1 AND epoch = ?2 AND offset >= 0"));
     rows.with(gateway.row, gateway.epoch);
     while (TRY(rows.step())) take({.cls = cls_of(rows), .offset = rows.count(1), .past = rows.count(1) + 1});
   }

@@ -13,6 +13,7 @@
 #include "base/logger.hpp"
 #include "base/loop.hpp"
 #include "cloud/events.hpp"
+#include "cloud/orders.hpp"
 #include "cloud/queries.hpp"
 #include "cloud/writer.hpp"
 #include "link/link.hpp"
@@ -100,6 +101,7 @@ class CloudImpl final : public Cloud {
   void list(std::string_view pattern, Result<std::string> (Queries::*ask)(const ListQuery&), bool timed);
   void query(std::string_view pattern, std::function<Result<Work>(const Request&)> read);
   void check();
+  void look();
 
   std::string ports_file_;
   std::map<std::string, std::uint16_t> ports_;
@@ -116,7 +118,9 @@ class CloudImpl final : public Cloud {
   std::unique_ptr<api::Worker> checker_;
   std::unique_ptr<link::Server> link_;
   std::unique_ptr<Writer> writer_;
+  std::unique_ptr<Orders> orders_;
   std::unique_ptr<Timer> check_timer_;
+  std::unique_ptr<Timer> look_timer_;
   metrics::Gauge* problems_ = nullptr;
   metrics::Gauge* checked_at_ = nullptr;
   std::thread link_thread_;
@@ -153,6 +157,10 @@ Result<> CloudImpl::begin(const config::Config& config, const std::string& data_
   events_ = std::make_unique<Events>(*http_loop_, *store_);
   worker_ = std::make_unique<api::Worker>(1);
   checker_ = std::make_unique<api::Worker>(1);
+  orders_ = std::make_unique<Orders>(Orders::Deps{*writer_, *queries_, *worker_, [this](std::string gateway) {
+                                                    link_loop_->post(
+                                                        [this, gateway = std::move(gateway)] { link_->look(gateway); });
+                                                  }});
   problems_ = &metrics_.gauge("skerry_cloud_verify_problems",
                               "Found by the last check that every applied offset is in one place.");
   checked_at_ = &metrics_.gauge("skerry_cloud_verify_timestamp_seconds", "When that was.");
@@ -166,7 +174,10 @@ Result<> CloudImpl::begin(const config::Config& config, const std::string& data_
   ::pthread_setname_np(link_thread_.native_handle(), "link");
   http_thread_ = std::thread([this] { http_loop_->run(); });
   ::pthread_setname_np(http_thread_.native_handle(), "http");
-  http_loop_->post([this] { check(); });
+  http_loop_->post([this] {
+    check();
+    look();
+  });
   return replace_file(files, ports_file_, as_bytes(nlohmann::json(ports_).dump() + "\n"));
 }
 
@@ -176,14 +187,16 @@ void CloudImpl::end() {
     link_loop_->stop();
     link_thread_.join();
   }
-  writer_.reset();
   if (http_thread_.joinable()) {
     http_loop_->stop();
     http_thread_.join();
   }
+  writer_.reset();
   worker_.reset();
   checker_.reset();
   check_timer_.reset();
+  look_timer_.reset();
+  orders_.reset();
   link_.reset();
   events_.reset();
   http_.reset();
@@ -200,6 +213,16 @@ void CloudImpl::check() {
     for (const auto& line : *wrong) logger::error("cloud", "what was applied does not add up", {{"what", line}});
   });
   check_timer_ = http_loop_->after(verify_every, [this] { check(); });
+}
+
+// For commands that another replica was asked for, and those that did not fit when they came.
+void CloudImpl::look() {
+  worker_->run([this] {
+    const auto waiting = queries_->waiting_gateways();
+    if (!waiting) return;
+    for (const auto& gateway : *waiting) link_loop_->post([this, gateway] { link_->look(gateway); });
+  });
+  look_timer_ = http_loop_->after(look_every, [this] { look(); });
 }
 
 void CloudImpl::query(std::string_view pattern, std::function<Result<Work>(const Request&)> read) {
@@ -258,6 +281,7 @@ void CloudImpl::routes() {
   list("/api/v1/devices", &Queries::devices, false);
   list("/api/v1/alerts", &Queries::alerts, false);
   list("/api/v1/commands", &Queries::commands, false);
+  http_->route("POST", "/api/v1/commands", [this](const Request& q, Responder r) { orders_->post(q, std::move(r)); });
   list("/api/v1/analytics", &Queries::analytics, false);
   list("/api/v1/gaps", &Queries::gaps, false);
   list("/api/v1/aside", &Queries::aside, false);

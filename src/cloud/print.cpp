@@ -42,7 +42,8 @@ std::string alert_text(std::string_view gateway, Wall received_at, std::uint64_t
   return act::with_members(payload, more);
 }
 
-std::string command_text(std::string_view gateway, std::string_view payload, const std::vector<Reached>& reached) {
+std::string command_text(std::string_view gateway, std::string_view payload, const std::vector<Reached>& reached,
+                         std::string_view members) {
   std::string states;
   std::string_view last = "issued";
   for (const auto& r : reached) {
@@ -54,7 +55,7 @@ std::string command_text(std::string_view gateway, std::string_view payload, con
   }
   std::string more = "\"gateway_id\":";
   codec::append_json_string(more, gateway);
-  more += ",\"state\":\"" + std::string(last) + "\",\"states\":[" + states + "]";
+  more += ",\"state\":\"" + std::string(last) + "\",\"states\":[" + states + "]" + std::string(members);
   return act::with_members(payload, more);
 }
 

@@ -17,7 +17,8 @@ struct Reached {
 
 void append_reading(std::string& to, std::string_view gateway, const ReadingView& reading);
 std::string alert_text(std::string_view gateway, Wall received_at, std::uint64_t offset, std::string_view payload);
-std::string command_text(std::string_view gateway, std::string_view payload, const std::vector<Reached>& reached);
+std::string command_text(std::string_view gateway, std::string_view payload, const std::vector<Reached>& reached,
+                         std::string_view more = {});  // members, each behind a comma
 void append_fate_news(std::string& to, std::string_view gateway, std::string_view command, std::string_view device,
                       std::string_view state, Wall at);
 // Appends `data` of an object that is being written, as a gateway does.

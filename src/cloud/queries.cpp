@@ -138,36 +138,63 @@ Result<std::string> Queries::alert(std::string_view id) {
   return alert_text(rows.text(0), wall_of(rows.integer(1)), rows.count(2), rows.text(3));
 }
 
-Result<std::string> Queries::command_item(std::string_view gateway, std::int64_t gw, std::string_view id,
-                                          std::string_view payload, Wall issued_at) {
+// What the gateway's own records say goes before what was known here while it had said nothing.
+Result<std::string> Queries::command_item(const CommandRow& row) {
+  std::vector<Reached> reached{{"issued", row.issued_at, ""}};
+  auto order = TRY(database_->prepare("SELECT state, sent_at, ended_at, detail FROM orders WHERE id = ?1 AND gw = ?2"));
+  order.with(row.id, row.gw);
+  std::string more;
+  if (TRY(order.step())) {
+    const std::string state(order.text(0));
+    const bool ended = state == "expired" || state == "failed" || state == "unknown";
+    if (ended && !row.arrived) reached.push_back({state, wall_of(order.integer(2)), std::string(order.text(3))});
+    std::string link;
+    api::ObjectText object(link);
+    object.text("state", row.arrived ? "taken" : state);
+    if (!order.is_null(1)) object.time("sent_at", wall_of(order.integer(1)));
+    object.end();
+    more = ",\"link\":" + link;
+  }
   auto rows = TRY(database_->prepare(
-      "SELECT state, at, detail FROM fates WHERE command = ?1 AND gw = ?2 GROUP BY position ORDER BY position"));
-  rows.with(id, gw);
-  std::vector<Reached> reached{{"issued", issued_at, ""}};
+      "SELECT state, min(at), min(detail) FROM fates WHERE command = ?1 AND gw = ?2 GROUP BY position, state ORDER BY "
+      "position"));
+  rows.with(row.id, row.gw);
   while (TRY(rows.step()))
     reached.push_back({std::string(rows.text(0)), wall_of(rows.integer(1)), std::string(rows.text(2))});
-  return command_text(gateway, payload, reached);
+  return command_text(row.gateway, row.payload, reached, more);
 }
 
 Result<std::string> Queries::commands(const ListQuery& query) {
   auto rows = TRY(database_->prepare(
-      "SELECT c.seq, g.id, c.gw, c.id, c.payload, c.received_at FROM commands c JOIN gateways g USING (gw) WHERE c.seq "
-      "< ?1 AND (?2 = '' OR "
-      "g.id = ?2) AND (?3 = '' OR c.device = ?3) AND (?4 = '' OR c.command = ?4) ORDER BY c.seq DESC LIMIT ?5"));
+      "SELECT c.seq, g.id, c.gw, c.id, c.payload, c.received_at, c.offset FROM commands c JOIN gateways g USING (gw) "
+      "WHERE c.seq < ?1 AND (?2 = '' OR g.id = ?2) AND (?3 = '' OR c.device = ?3) AND (?4 = '' OR c.command = ?4) "
+      "ORDER "
+      "BY c.seq DESC LIMIT ?5"));
   rows.with(TRY(number_of(query.cursor, newest)), query.gateway, query.device, query.type, query.limit + 1);
   return list(rows, query.limit, [&](std::string& to) -> Result<> {
-    to += TRY(command_item(rows.text(1), rows.integer(2), rows.text(3), rows.text(4), wall_of(rows.integer(5))));
+    to += TRY(command_item(
+        {rows.text(1), rows.integer(2), rows.text(3), rows.text(4), wall_of(rows.integer(5)), rows.integer(6) >= 0}));
     return {};
   });
 }
 
 Result<std::string> Queries::command(std::string_view id) {
-  auto rows =
-      TRY(database_->prepare("SELECT g.id, c.gw, c.payload, c.received_at FROM commands c JOIN gateways g USING (gw) "
-                             "WHERE c.id = ?1 ORDER BY c.seq LIMIT 1"));
+  auto rows = TRY(
+      database_->prepare("SELECT g.id, c.gw, c.payload, c.received_at, c.offset FROM commands c JOIN gateways g USING "
+                         "(gw) WHERE c.id = ?1 ORDER BY c.seq LIMIT 1"));
   rows.with(id);
   if (!TRY(rows.step())) return fail(Code::not_found, "there is no such command", std::string(id));
-  return command_item(rows.text(0), rows.integer(1), id, rows.text(2), wall_of(rows.integer(3)));
+  return command_item(
+      {rows.text(0), rows.integer(1), id, rows.text(2), wall_of(rows.integer(3)), rows.integer(4) >= 0});
+}
+
+Result<std::vector<std::string>> Queries::waiting_gateways() {
+  auto rows = TRY(database_->prepare(
+      "SELECT DISTINCT g.id FROM orders o JOIN gateways g USING (gw) WHERE o.open = 1 AND o.state = 'waiting'"));
+  rows.with();
+  std::vector<std::string> all;
+  while (TRY(rows.step())) all.emplace_back(rows.text(0));
+  return all;
 }
 
 Result<std::string> Queries::analytics(const ListQuery& query) {

@@ -42,6 +42,7 @@ class Queries {
   Result<std::string> alert(std::string_view id);
   Result<std::string> command(std::string_view id);
   Result<std::string> counts();
+  Result<std::vector<std::string>> waiting_gateways();  // that have a command here which was not sent yet
   struct Stream {
     std::uint64_t base = 0;
     sync::Intervals applied;
@@ -70,8 +71,15 @@ class Queries {
   Result<std::vector<std::string>> check();
 
  private:
-  Result<std::string> command_item(std::string_view gateway, std::int64_t gw, std::string_view id,
-                                   std::string_view payload, Wall issued_at);
+  struct CommandRow {
+    std::string_view gateway;
+    std::int64_t gw = 0;
+    std::string_view id;
+    std::string_view payload;
+    Wall issued_at;
+    bool arrived = false;  // at the gateway: it has said so by its log
+  };
+  Result<std::string> command_item(const CommandRow& row);
   std::unique_ptr<Database> database_;
 };
 

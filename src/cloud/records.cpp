@@ -1,6 +1,7 @@
 // What is in the batches: readings, alerts, commands and their fates, analytics, everything else.
 #include <algorithm>
 
+#include "act/act.hpp"
 #include "act/messages.hpp"
 #include "cloud/limits.hpp"
 #include "cloud/print.hpp"
@@ -153,11 +154,15 @@ Result<bool> SqliteStore::put_command(const Place& place, const sync::Entry& ent
     fields->id = record::stable_id("command", "1", r.position, 0);
     payload = act::with_members(payload, member("command_id", fields->id));
   }
-  TRY(statements_->put_command
-          .with(place.gw, fields->id, device, fields->command, fields->alert_id, us_of(r.appended_at), payload,
-                place.name.epoch, static_cast<int>(place.name.cls), r.offset.value)
-          .run());
-  if (database_->changes() == 0) TRY(put_message(place, entry));  // the same id once more: the gateway ignores it too
+  auto& put = statements_->put_command.with(place.gw, fields->id, device, fields->command, fields->alert_id,
+                                            us_of(r.appended_at), payload, place.name.epoch,
+                                            static_cast<int>(place.name.cls), r.offset.value);
+  if (TRY(put.step())) {
+    TRY(put.run());
+  } else {
+    TRY(put_message(place, entry));  // the same id once more: the gateway ignores it too
+  }
+  if (r.origin == act::adopted_origin) TRY(statements_->arrive_order.with(fields->id, place.gw, now_us()).run());
   add_news("command", device, command_text(place.name.gateway, payload, {{"issued", r.appended_at, ""}}));
   return true;
 }

@@ -9,6 +9,7 @@ Result<> SqliteStore::Statements::prepare(Database& database) {
     return {};
   };
   TRY(of(find_gateway, "SELECT gw, epoch, session, bases FROM gateways WHERE id = ?1"));
+  TRY(of(find_name, "SELECT id FROM gateways WHERE gw = ?1"));
   TRY(of(
       put_gateway,
       "INSERT INTO gateways (id, software, epoch, session, bases, first_seen, last_seen) VALUES (?1, ?2, ?3, ?4, ?5, "
@@ -42,9 +43,11 @@ Result<> SqliteStore::Statements::prepare(Database& database) {
       put_alert,
       "INSERT INTO alerts (gw, id, device, type, received_at, epoch, class, offset, payload) VALUES (?1, ?2, ?3, ?4, "
       "?5, ?6, ?7, ?8, ?9)"));
-  TRY(of(put_command,
-         "INSERT OR IGNORE INTO commands (gw, id, device, command, alert, received_at, payload, epoch, class, offset) "
-         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"));
+  TRY(of(
+      put_command,
+      "INSERT INTO commands (gw, id, device, command, alert, received_at, payload, epoch, class, offset) VALUES (?1, "
+      "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id, gw) DO UPDATE SET epoch = ?8, class = ?9, offset = ?10 "
+      "WHERE commands.offset < 0 RETURNING seq"));
   TRY(of(find_command, "SELECT device FROM commands WHERE id = ?1 AND gw = ?2"));
   TRY(of(put_fate, "INSERT INTO fates VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"));
   TRY(of(put_analytics,
@@ -62,6 +65,45 @@ Result<> SqliteStore::Statements::prepare(Database& database) {
       "INSERT INTO shelf (gw, epoch, first_device, last_device, readings, earliest, latest, block) VALUES (?1, ?2, ?3, "
       "?4, ?5, ?6, ?7, ?8)"));
   TRY(of(drop_loose, "DELETE FROM loose WHERE gw = ?1 AND epoch = ?2 AND seq <= ?3"));
+  return prepare_orders(database);
+}
+
+Result<> SqliteStore::Statements::prepare_orders(Database& database) {
+  const auto of = [&database](Statement& statement, std::string_view sql) -> Result<> {
+    statement = TRY(database.prepare(sql));
+    return {};
+  };
+  TRY(of(put_order,
+         "INSERT INTO orders (id, request, gw, device, payload, issued_at, not_after, state, open, epoch, session, "
+         "detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'waiting', 1, 0, 0, '')"));
+  TRY(of(
+      issue_command,
+      "INSERT INTO commands (gw, id, device, command, alert, received_at, payload, epoch, class, offset) VALUES (?1, "
+      "?2, ?3, ?4, ?5, ?6, ?7, 0, 0, -1)"));
+  TRY(of(find_request, "SELECT id, gw, device FROM orders WHERE request = ?1"));
+  TRY(of(count_open, "SELECT count(*) FROM orders WHERE gw = ?1 AND open = 1"));
+  TRY(of(known_gateways, "SELECT gw FROM devices WHERE device = ?1 ORDER BY gw LIMIT 2"));
+  TRY(of(lose_orders,
+         "UPDATE orders SET open = 0, state = 'unknown', ended_at = ?3, detail = ?4 WHERE gw = ?1 AND open = 1 AND "
+         "session > 0 AND epoch <> ?2"));
+  TRY(of(due_orders,
+         "SELECT id, payload FROM orders WHERE gw = ?1 AND open = 1 AND session < ?2 AND (state <> 'waiting' OR "
+         "not_after > ?3) ORDER BY seq LIMIT ?4"));
+  TRY(of(send_order,
+         "UPDATE orders SET state = CASE state WHEN 'waiting' THEN 'sent' ELSE state END, epoch = ?2, session = ?3, "
+         "sent_at = coalesce(sent_at, ?4) WHERE id = ?1"));
+  TRY(of(answer_order,
+         "UPDATE orders SET state = ?3, open = 0, ended_at = ?4, detail = ?5 WHERE id = ?1 AND gw = ?2 AND open = 1 "
+         "RETURNING device"));
+  TRY(of(
+      late_orders,
+      "SELECT o.id, o.gw, o.device, g.id, o.state FROM orders o JOIN gateways g USING (gw) WHERE o.open = 1 AND "
+      "((o.state = 'waiting' AND o.not_after <= ?1) OR (o.state = 'sent' AND o.not_after <= ?2)) ORDER BY o.seq LIMIT "
+      "?3"));
+  TRY(of(end_order, "UPDATE orders SET state = ?2, open = ?3, ended_at = ?4, detail = ?5 WHERE id = ?1"));
+  TRY(of(arrive_order,
+         "UPDATE orders SET state = 'taken', open = 0, ended_at = coalesce(ended_at, ?3) WHERE id = ?1 AND gw = ?2 AND "
+         "state <> 'taken'"));
   return {};
 }
 

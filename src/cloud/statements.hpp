@@ -6,12 +6,15 @@
 namespace skerry::cloud {
 
 struct SqliteStore::Statements {
-  Statement find_gateway, put_gateway, find_fenced, put_fenced, find_stream, put_stream, put_gap, put_aside,
+  Statement find_gateway, find_name, put_gateway, find_fenced, put_fenced, find_stream, put_stream, put_gap, put_aside,
       put_refusal;
   Statement put_device, put_loose, put_alert, put_command, put_fate, put_analytics, put_message, find_command;
+  Statement put_order, find_request, count_open, lose_orders, due_orders, send_order, answer_order, late_orders,
+      end_order, arrive_order, issue_command, known_gateways;
   Statement crowded, oldest_loose, put_shelf, drop_loose;
 
   Result<> prepare(Database& database);
+  Result<> prepare_orders(Database& database);
 };
 
 }  // namespace skerry::cloud

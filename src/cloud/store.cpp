@@ -47,6 +47,8 @@ SqliteStore::SqliteStore(Clock& clock, metrics::Registry& metrics)
       gap_records_(metrics.counter("skerry_cloud_gap_records_total", "Records that gateways declared gone.")),
       commits_(metrics.counter("skerry_cloud_commits_total", "Transactions that were kept.")),
       shelved_(metrics.counter("skerry_cloud_readings_shelved_total", "Readings sorted by device and time.")),
+      orders_(metrics.counter("skerry_cloud_commands_total", "Commands that were asked for here.")),
+      orders_sent_(metrics.counter("skerry_cloud_commands_sent_total", "Commands sent to gateways, repetitions too.")),
       metrics_(metrics) {}
 
 SqliteStore::~SqliteStore() = default;
@@ -108,6 +110,13 @@ Result<std::int64_t> SqliteStore::gateway_row(std::string_view gateway) {
   gateway_rows_.emplace(gateway, row);
   gateway_names_[row] = gateway;
   return row;
+}
+
+Result<std::string> SqliteStore::gateway_name(std::int64_t row) {
+  if (const auto found = gateway_names_.find(row); found != gateway_names_.end()) return found->second;
+  auto& find = statements_->find_name.with(row);
+  if (!TRY(find.step())) return fail(Code::damaged, "a gateway's row is missing", "gateways");
+  return gateway_names_[row] = find.text(0);
 }
 
 Result<std::optional<sync::Standing>> SqliteStore::standing(std::string_view gateway) {

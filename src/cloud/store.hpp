@@ -52,6 +52,30 @@ class SqliteStore final : public sync::Store {
   Result<> put_refusal(std::string_view gateway, std::uint64_t epoch, sync::Refusal refusal,
                        std::string_view why) override;
 
+  // ---- commands for gateways (orders.cpp); each inside begin() … commit() ----
+  struct Order {
+    std::string gateway;  // empty: the only one that the device was heard behind
+    std::string device;
+    std::string id;
+    std::string command;
+    std::string alert_id;
+    std::string payload;
+    std::string request;  // what the caller names its request by, so that asking again asks once; empty: nothing
+    Wall not_after;
+  };
+  struct Ordered {
+    std::string id;  // of this request, or of the one before by the same name
+    std::string gateway;
+  };
+  // Code::not_found: no such gateway or device; Code::exists: the device is known behind several, or the request's name
+  // stands for another; Code::full: too many wait for that gateway. Nothing has been written then.
+  Result<Ordered> put_order(const Order& order);
+  Result<std::vector<sync::Item>> take_items(const sync::Connected& to, std::size_t max) override;
+  Result<> put_answer(const sync::Connected& from, const sync::ItemAnswer& answer) override;
+  // Those whose not-after has passed: never sent is `expired`, sent and not answered is `unknown`. True: there were
+  // some.
+  Result<bool> end_late_orders();
+
   // One gateway's oldest loose blocks become shelf blocks, in a transaction of its own. False: there was little to do.
   Result<bool> shelve();
 
@@ -77,6 +101,7 @@ class SqliteStore final : public sync::Store {
 
   SqliteStore(Clock& clock, metrics::Registry& metrics);
   Result<std::int64_t> gateway_row(std::string_view gateway);  // 0: unknown
+  Result<std::string> gateway_name(std::int64_t row);
   std::int64_t now_us();
   Touched& touch(std::int64_t gw, std::string_view device, Wall at);
   Result<bool> put_record(const Place& place, const sync::Entry& entry);  // false: set aside
@@ -87,6 +112,8 @@ class SqliteStore final : public sync::Store {
   Result<> set_aside(const Place& place, const sync::Entry& entry, std::string_view why);
   void take_reading(const Place& place, const record::RecordView& record, std::string_view device, EventTime at);
   Result<> put_devices();
+  Result<> tell_order(std::int64_t gw, std::string_view id, std::string_view device, std::string_view state);
+  Result<std::int64_t> gateway_of(const Order& order);
   void add_news(std::string event, std::string_view device, std::string item);
 
   Clock& clock_;
@@ -103,6 +130,8 @@ class SqliteStore final : public sync::Store {
   metrics::Counter& gap_records_;
   metrics::Counter& commits_;
   metrics::Counter& shelved_;
+  metrics::Counter& orders_;
+  metrics::Counter& orders_sent_;
   std::uint64_t records_pending_ = 0;
   std::uint64_t readings_pending_ = 0;
   metrics::Registry& metrics_;

@@ -1,9 +1,9 @@
-// The tables of the cloud side, version 1. What each holds: docs/cloud.md.
+// The tables of the cloud side, version 2. What each holds: docs/cloud.md.
 #pragma once
 
 namespace skerry::cloud {
 
-inline constexpr int tables_version = 1;
+inline constexpr int tables_version = 2;
 
 inline constexpr const char* tables = R"(
 CREATE TABLE IF NOT EXISTS gateways (
@@ -48,6 +48,12 @@ CREATE TABLE IF NOT EXISTS commands (
   seq INTEGER PRIMARY KEY, gw INTEGER NOT NULL, id TEXT NOT NULL, device TEXT NOT NULL, command TEXT NOT NULL,
   alert TEXT NOT NULL, received_at INTEGER NOT NULL, payload TEXT NOT NULL, epoch INTEGER NOT NULL,
   class INTEGER NOT NULL, offset INTEGER NOT NULL, UNIQUE (id, gw));
+CREATE TABLE IF NOT EXISTS orders (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, request TEXT UNIQUE, gw INTEGER NOT NULL, device TEXT NOT NULL,
+  payload TEXT NOT NULL, issued_at INTEGER NOT NULL, not_after INTEGER NOT NULL, state TEXT NOT NULL,
+  open INTEGER NOT NULL, epoch INTEGER NOT NULL, session INTEGER NOT NULL, sent_at INTEGER, ended_at INTEGER,
+  detail TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS orders_open ON orders (gw, seq) WHERE open = 1;
 CREATE TABLE IF NOT EXISTS fates (
   gw INTEGER NOT NULL, command TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL, detail TEXT NOT NULL,
   position INTEGER NOT NULL, epoch INTEGER NOT NULL, class INTEGER NOT NULL, offset INTEGER NOT NULL,

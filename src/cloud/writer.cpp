@@ -9,8 +9,9 @@
 namespace skerry::cloud {
 namespace {
 
-std::uint64_t size_of(const sync::Job& job) {
-  const auto* batch = std::get_if<sync::BatchJob>(&job);
+std::uint64_t size_of(const auto& job) {
+  const auto* sent = std::get_if<sync::Job>(&job);
+  const auto* batch = sent == nullptr ? nullptr : std::get_if<sync::BatchJob>(sent);
   return batch == nullptr ? 0 : batch->batch.block.size();
 }
 
@@ -44,6 +45,14 @@ void Writer::submit(Id id, sync::Job job) {
   changed_.notify_one();
 }
 
+void Writer::ask(Work work, Told told) {
+  {
+    const std::scoped_lock lock(mutex_);
+    waiting_.push_back({0, Asked{std::move(work), std::move(told)}});
+  }
+  changed_.notify_one();
+}
+
 std::vector<Writer::Waiting> Writer::take() {
   std::vector<Waiting> taken;
   std::uint64_t bytes = 0;
@@ -54,8 +63,12 @@ std::vector<Writer::Waiting> Writer::take() {
       const auto sorted = store_.shelve();
       if (!sorted) logger::error("cloud", "readings could not be sorted", {{"why", sorted.error().text()}});
       lock.lock();
-      if (!sorted || !*sorted)
-        changed_.wait_for(lock, std::chrono::seconds{1}, [this] { return stopping_ || !waiting_.empty(); });
+      if (!sorted || !*sorted) changed_.wait_for(lock, late_every, [this] { return stopping_ || !waiting_.empty(); });
+    }
+    if (!stopping_ && system_clock().mono() >= late_at_) {
+      lock.unlock();
+      end_late();
+      lock.lock();
     }
     if (waiting_.empty() && !stopping_) continue;
     while (!waiting_.empty() && taken.size() < jobs_per_transaction_max &&
@@ -85,27 +98,58 @@ void Writer::run() {
     for (const auto& job : jobs) {
       if (ended_.contains(job.id)) continue;
       if (jobs.size() > 1) kept = apply(std::span(&job, 1));
-      if (kept) continue;
-      ended_.insert(job.id);
-      failed_(job.id, kept.error());
+      if (!kept) fail(job, kept.error());
     }
   }
 }
 
-Result<> Writer::apply(std::span<const Waiting> jobs) {
-  std::vector<sync::Outcome> outcomes;
-  TRY(store_.begin());
-  for (const auto& each : jobs) {
-    auto outcome = ledger_.run(each.job);
-    if (!outcome) {
+void Writer::fail(const Waiting& job, const Error& why) {
+  if (const auto* asked = std::get_if<Asked>(&job.job)) return asked->told(std::unexpected(why));
+  ended_.insert(job.id);
+  failed_(job.id, why);
+}
+
+// Commands whose not-after has passed while nobody could be told of them.
+void Writer::end_late() {
+  late_at_ = system_clock().mono() + late_every;
+  const auto done = [this]() -> Result<bool> {
+    TRY(store_.begin());
+    auto some = store_.end_late_orders();
+    if (!some || !*some) {
       store_.rollback();
-      return std::unexpected(outcome.error());
+      return some;
     }
-    outcomes.push_back(std::move(*outcome));
+    TRY(store_.commit());
+    return true;
+  }();
+  if (!done) logger::error("cloud", "late commands could not be ended", {{"why", done.error().text()}});
+}
+
+Result<> Writer::apply(std::span<const Waiting> jobs) {
+  std::vector<sync::Outcome> outcomes(jobs.size());
+  std::vector<std::optional<Answer>> answers(jobs.size());
+  TRY(store_.begin());
+  const auto run = [&](std::size_t i) -> Result<> {
+    if (const auto* asked = std::get_if<Asked>(&jobs[i].job)) {
+      answers[i] = TRY(asked->work(store_));
+    } else {
+      outcomes[i] = TRY(ledger_.run(std::get<sync::Job>(jobs[i].job)));
+    }
+    return {};
+  };
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    if (auto done = run(i); !done) {
+      store_.rollback();
+      return done;
+    }
   }
   TRY(store_.commit());
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (!std::holds_alternative<sync::RefusedJob>(jobs[i].job)) done_(jobs[i].id, std::move(outcomes[i]));
+    if (answers[i]) {
+      std::get<Asked>(jobs[i].job).told(std::move(*answers[i]));
+    } else if (!std::holds_alternative<sync::RefusedJob>(std::get<sync::Job>(jobs[i].job))) {
+      done_(jobs[i].id, std::move(outcomes[i]));
+    }
   }
   return {};
 }

@@ -28,16 +28,29 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   void submit(Id id, sync::Job job);
+  // Something else to be written, in a transaction with what waits. Inside, an error of the store's fails and rolls
+  // back the transaction; what the work answers, an error too, is told by `told` (on the writer's thread) when it is
+  // kept.
+  using Answer = Result<SqliteStore::Ordered>;
+  using Work = std::function<Result<Answer>(SqliteStore&)>;
+  using Told = std::function<void(Answer)>;
+  void ask(Work work, Told told);
   bool failing() const { return failing_; }  // the last transaction was not kept
 
  private:
+  struct Asked {
+    Work work;
+    Told told;
+  };
   struct Waiting {
-    Id id;
-    sync::Job job;
+    Id id;  // 0: nobody's connection
+    std::variant<sync::Job, Asked> job;
   };
   void run();
   std::vector<Waiting> take();  // empty: the end
   Result<> apply(std::span<const Waiting> jobs);
+  void end_late();
+  void fail(const Waiting& job, const Error& why);
 
   SqliteStore& store_;
   sync::Ledger ledger_;
@@ -50,6 +63,7 @@ class Writer {
   std::deque<Waiting> waiting_;
   std::set<Id> ended_;  // connections whose job failed: what else they sent is not applied
   std::atomic<bool> failing_{false};
+  Mono late_at_{};  // when orders are looked at next
   bool stopping_ = false;
   std::thread thread_;
 };

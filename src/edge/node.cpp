@@ -124,7 +124,9 @@ Result<> Node::open_readers() {
 
 Result<> Node::open_uplink() {
   if (config_.text("cloud.url").empty() || seams_.uplink_loop == nullptr) return {};
-  const auto options = TRY(uplink_options(config_, gateway_id_, data_dir_));
+  auto options = TRY(uplink_options(config_, gateway_id_, data_dir_));
+  inbox_ = std::make_unique<CloudInbox>(*tracker_, *log_, seams_.clock, newest_record());
+  options.inbox = inbox_.get();
   uplink_ = TRY(link::Uplink::open({*seams_.uplink_loop, *log_, seams_.files, seams_.chance, metrics_}, options));
   return {};
 }

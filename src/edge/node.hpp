@@ -19,6 +19,7 @@
 #include "base/config.hpp"
 #include "base/loop.hpp"
 #include "edge/config_state.hpp"
+#include "edge/inbox.hpp"
 #include "edge/readers.hpp"
 #include "edge/security.hpp"
 #include "history/history.hpp"
@@ -110,6 +111,7 @@ class Node {
   std::unique_ptr<Readers> readers_;
   std::unique_ptr<Security> security_;
   std::unique_ptr<mqtt::Broker> broker_;
+  std::unique_ptr<CloudInbox> inbox_;
   std::unique_ptr<link::Uplink> uplink_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<api::CoapApi> coap_api_;

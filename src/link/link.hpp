@@ -48,6 +48,7 @@ struct UplinkOptions {
   record::ClassMask classes = record::all_classes;
   sync::PerClass<std::chrono::milliseconds> linger{};
   std::chrono::milliseconds network_timeout = sync::network_timeout;
+  sync::Inbox* inbox = nullptr;  // where the cloud's items go; outlives the uplink
 };
 
 struct UplinkStatus {
@@ -102,6 +103,7 @@ class Server {
   virtual void failed(Id id, const Error& error) = 0;
   virtual std::size_t connections() const = 0;
   virtual std::vector<std::string> gateways() const = 0;  // that are connected and ready
+  virtual void look(std::string_view gateway) = 0;        // something waits for it: see Receiver::look()
 };
 
 }  // namespace skerry::link

@@ -97,6 +97,20 @@ class ServerImpl final : public Server {
     return all;
   }
 
+  void look(std::string_view gateway) override {
+    std::vector<Id> ids;
+    for (const auto& [id, peer] : peers_) {
+      if (peer->receiver_.ready() && peer->receiver_.gateway() == gateway) ids.push_back(id);
+    }
+    for (const auto id : ids) {
+      const auto found = peers_.find(id);
+      if (found == peers_.end()) continue;
+      sync::ReceiverOut out;
+      found->second->receiver_.look(out);
+      found->second->give(out);
+    }
+  }
+
   void submit(Id id, sync::Job job) { submit_(id, std::move(job)); }
   Mono now() { return deps_.loop.clock().mono(); }
   void malformed() { malformed_.add(); }

@@ -76,6 +76,7 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
             .bases = state_.bases,
             .salt = deps_.chance.next(),
             .linger = options_.linger,
+            .inbox = options_.inbox,
             .network_timeout = options_.network_timeout};
   }
   Mono now() { return deps_.loop.clock().mono(); }

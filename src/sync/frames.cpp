@@ -17,6 +17,8 @@ enum Type : std::uint8_t {
   t_ping = 0x09,
   t_pong = 0x0a,
   t_refuse = 0x0b,
+  t_item = 0x0c,
+  t_answer = 0x0d,
 };
 
 std::unexpected<Error> bad(std::string_view frame, std::string_view what) {
@@ -52,6 +54,13 @@ Result<Intervals> read_intervals(Reader& from, std::string_view frame) {
   auto made = Intervals::of(base, std::move(all));
   if (!made) return bad(frame, made.error().what);
   return made;
+}
+
+// At most `bytes_max` bytes, cut between characters.
+std::string_view cut(std::string_view text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  while (bytes_max > 0 && (static_cast<unsigned char>(text[bytes_max]) & 0xc0U) == 0x80U) --bytes_max;
+  return text.substr(0, bytes_max);
 }
 
 struct Writer {
@@ -121,7 +130,20 @@ struct Writer {
     append_byte(to, t_refuse);
     append_byte(to, static_cast<std::uint8_t>(f.reason));
     append_varint(to, f.retry_s);
-    append_counted(to, as_bytes(std::string_view(f.why).substr(0, why_bytes_max)));
+    append_counted(to, as_bytes(cut(f.why, why_bytes_max)));
+  }
+  void operator()(const Item& f) const {
+    append_byte(to, t_item);
+    append_byte(to, static_cast<std::uint8_t>(f.kind));
+    append_counted(to, as_bytes(f.id));
+    append_counted(to, as_bytes(f.body));
+  }
+  void operator()(const ItemAnswer& f) const {
+    append_byte(to, t_answer);
+    append_byte(to, static_cast<std::uint8_t>(f.kind));
+    append_counted(to, as_bytes(f.id));
+    append_byte(to, static_cast<std::uint8_t>(f.took));
+    append_counted(to, as_bytes(cut(f.why, why_bytes_max)));
   }
   void range(Lane lane, Class cls, std::uint64_t from, std::uint64_t count) const {
     append_byte(to, static_cast<std::uint8_t>(lane));
@@ -246,6 +268,37 @@ Result<Frame> read_refuse(Reader& from) {
   return f;
 }
 
+Result<std::string> read_text(Reader& from, std::size_t bytes_max, std::string_view frame) {
+  const auto text = from.counted();
+  if (!from.ok()) return bad(frame, "ends early");
+  if (text.size() > bytes_max || !record::is_utf8(as_text(text))) return bad(frame, "a text that is none");
+  return std::string(as_text(text));
+}
+
+Result<Frame> read_item(Reader& from) {
+  Item f;
+  const auto kind = from.byte();
+  if (kind >= item_kind_count) return bad("ITEM", "a kind that there is not");
+  f.kind = static_cast<ItemKind>(kind);
+  f.id = TRY(read_text(from, item_id_bytes_max, "ITEM"));
+  f.body = TRY(read_text(from, item_bytes_max, "ITEM"));
+  if (f.id.empty()) return bad("ITEM", "an id that is none");
+  return f;
+}
+
+Result<Frame> read_answer(Reader& from) {
+  ItemAnswer f;
+  const auto kind = from.byte();
+  f.id = TRY(read_text(from, item_id_bytes_max, "ANSWER"));
+  const auto took = from.byte();
+  f.why = TRY(read_text(from, why_bytes_max, "ANSWER"));
+  if (kind >= item_kind_count) return bad("ANSWER", "a kind that there is not");
+  if (took >= took_count) return bad("ANSWER", "an answer that there is not");
+  f.kind = static_cast<ItemKind>(kind);
+  f.took = static_cast<Took>(took);
+  return f;
+}
+
 Result<Frame> read_body(std::uint8_t type, Reader& from) {
   switch (type) {
     case t_hello: return read_hello(from);
@@ -259,6 +312,8 @@ Result<Frame> read_body(std::uint8_t type, Reader& from) {
     case t_ping: return Ping{from.le<std::uint64_t>()};
     case t_pong: return Pong{from.le<std::uint64_t>()};
     case t_refuse: return read_refuse(from);
+    case t_item: return read_item(from);
+    case t_answer: return read_answer(from);
     default: return bad("frame", "type " + std::to_string(type) + ", which there is not");
   }
 }

@@ -78,7 +78,9 @@ struct Refuse {
   std::string why;
 };
 
-using Frame = std::variant<Hello, Welcome, Proof, Ready, BatchFrame, GapFrame, Ack, Credit, Ping, Pong, Refuse>;
+// ITEM and ANSWER are Item and ItemAnswer of sync.hpp: version 2.
+using Frame =
+    std::variant<Hello, Welcome, Proof, Ready, BatchFrame, GapFrame, Ack, Credit, Ping, Pong, Refuse, Item, ItemAnswer>;
 
 Buffer encode(const Frame& frame);
 // Code::invalid: `what` says which field of which frame is wrong. Any bytes are safe.

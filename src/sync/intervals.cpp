@@ -32,6 +32,16 @@ std::string_view name(Refusal refusal) {
   return "unknown";
 }
 
+std::string_view name(Took took) {
+  switch (took) {
+    case Took::taken: return "taken";
+    case Took::passed: return "passed";
+    case Took::refused: return "refused";
+    case Took::unknown: break;
+  }
+  return "unknown";
+}
+
 bool is_final(Refusal refusal) {
   return refusal == Refusal::version || refusal == Refusal::fenced || refusal == Refusal::restored ||
          refusal == Refusal::diverged || refusal == Refusal::denied;

@@ -20,6 +20,8 @@ Result<Outcome> Ledger::run(const Job& job) {
   if (const auto* each = std::get_if<ProveJob>(&job)) return prove(*each);
   if (const auto* each = std::get_if<BatchJob>(&job)) return batch(*each);
   if (const auto* each = std::get_if<GapJob>(&job)) return gap(*each);
+  if (const auto* each = std::get_if<ItemsJob>(&job)) return items(*each);
+  if (const auto* each = std::get_if<AnswerJob>(&job)) return answer(*each);
   const auto& refused = std::get<RefusedJob>(job);
   return refuse(refused.gateway, refused.epoch, refused.refuse.reason, refused.refuse.why);
 }
@@ -36,7 +38,7 @@ Result<Outcome> Ledger::join(const Hello& hello) {
   const bool known = standing && standing->epoch == hello.epoch;
   if (known && standing->bases != hello.bases)
     return refuse(hello.gateway, hello.epoch, Refusal::diverged, "this epoch began elsewhere");
-  Outcome outcome;
+  Outcome outcome{.of = Outcome::Of::join};
   for (std::size_t c = 0; c < record::class_count; ++c) {
     outcome.applied[c] = Intervals(hello.bases[c]);
     if (!known) continue;
@@ -73,6 +75,7 @@ Result<Outcome> Ledger::prove(const ProveJob& job) {
     }
   }
   const auto standing = TRY(store_.standing(hello.gateway));
+  outcome.of = Outcome::Of::prove;
   outcome.session = (standing ? standing->session : 0) + 1;
   TRY(store_.put_standing(hello.gateway, hello.software,
                           {.epoch = hello.epoch, .session = outcome.session, .bases = hello.bases}));
@@ -89,19 +92,36 @@ Result<std::optional<Outcome>> Ledger::stale(std::string_view gateway, std::uint
   return TRY(refuse(gateway, epoch, Refusal::superseded, "the same gateway has connected anew"));
 }
 
-Result<Outcome> Ledger::batch(const BatchJob& job) {
+// What BATCH and GAP share: where the offsets belong, `keep` for each part of them that is new, and the marks.
+template <typename F, typename Keep>
+Result<Outcome> Ledger::apply(const Connected& from, const F& f, std::string_view what, Keep keep) {
   Standing standing;
-  if (auto refused = TRY(stale(job.gateway, job.epoch, job.session, standing))) return std::move(*refused);
-  const auto& batch = job.batch;
-  const auto c = static_cast<std::size_t>(batch.cls);
-  const StreamName name{job.gateway, job.epoch, batch.cls};
+  if (auto refused = TRY(stale(from.gateway, from.epoch, from.session, standing))) return std::move(*refused);
+  const auto c = static_cast<std::size_t>(f.cls);
+  const StreamName name{from.gateway, from.epoch, f.cls};
   auto stream = TRY(store_.stream(name, standing.bases[c]));
-  const auto end = batch.from + batch.count;
-  if (!stream.applied.accepts(batch.lane, batch.from, end))
-    return refuse(job.gateway, job.epoch, Refusal::order,
-                  "a batch at offset " + std::to_string(batch.from) + ", where nothing goes on");
-  Outcome outcome{.cls = batch.cls};
-  for (const auto& part : stream.applied.missing(batch.from, end)) {
+  const auto end = f.from + f.count;
+  if (!stream.applied.accepts(f.lane, f.from, end))
+    return refuse(from.gateway, from.epoch, Refusal::order,
+                  std::string(what) + " at offset " + std::to_string(f.from) + ", where nothing goes on");
+  Outcome outcome{.cls = f.cls};
+  for (const auto& part : stream.applied.missing(f.from, end)) {
+    TRY(keep(name, part, stream.counts));
+    outcome.taken += part.to - part.from;
+  }
+  outcome.repeated = f.count - outcome.taken;
+  if (outcome.taken > 0) {
+    stream.applied.add({f.from, end, f.fingerprint});
+    INVARIANT(stream.applied.count() == stream.counts.all());
+    TRY(store_.put_stream(name, stream));
+  }
+  outcome.applied[c] = std::move(stream.applied);
+  return outcome;
+}
+
+Result<Outcome> Ledger::batch(const BatchJob& job) {
+  const auto& batch = job.batch;
+  const auto keep = [&](const StreamName& name, const Interval& part, Applied& counts) -> Result<> {
     std::uint64_t entries = 0;
     std::uint64_t aside = 0;
     for (const auto& entry : batch.entries) {
@@ -113,46 +133,34 @@ Result<Outcome> Ledger::batch(const BatchJob& job) {
     }
     aside += TRY(store_.put_records(name, batch, part.from, part.to));
     INVARIANT(aside <= entries);
-    stream.counts.records += entries - aside;
-    stream.counts.aside += aside;
-    stream.counts.own += part.to - part.from - entries;
-    outcome.taken += part.to - part.from;
-  }
-  outcome.repeated = batch.count - outcome.taken;
-  if (outcome.taken > 0) {
-    stream.applied.add({batch.from, end, batch.fingerprint});
-    INVARIANT(stream.applied.count() == stream.counts.all());
-    TRY(store_.put_stream(name, stream));
-  }
-  outcome.applied[c] = std::move(stream.applied);
-  return outcome;
+    counts.records += entries - aside;
+    counts.aside += aside;
+    counts.own += part.to - part.from - entries;
+    return {};
+  };
+  return apply({job.gateway, job.epoch, job.session}, batch, "a batch", keep);
 }
 
 Result<Outcome> Ledger::gap(const GapJob& job) {
+  const auto& gap = job.gap;
+  const auto keep = [&](const StreamName& name, const Interval& part, Applied& counts) -> Result<> {
+    counts.gaps[static_cast<std::size_t>(gap.reason)] += part.to - part.from;
+    return store_.put_gap(name, part.from, part.to, gap.reason);
+  };
+  return apply({job.gateway, job.epoch, job.session}, gap, "a gap", keep);
+}
+
+Result<Outcome> Ledger::items(const ItemsJob& job) {
   Standing standing;
   if (auto refused = TRY(stale(job.gateway, job.epoch, job.session, standing))) return std::move(*refused);
-  const auto& gap = job.gap;
-  const auto c = static_cast<std::size_t>(gap.cls);
-  const StreamName name{job.gateway, job.epoch, gap.cls};
-  auto stream = TRY(store_.stream(name, standing.bases[c]));
-  const auto end = gap.from + gap.count;
-  if (!stream.applied.accepts(gap.lane, gap.from, end))
-    return refuse(job.gateway, job.epoch, Refusal::order,
-                  "a gap at offset " + std::to_string(gap.from) + ", where nothing goes on");
-  Outcome outcome{.cls = gap.cls};
-  for (const auto& part : stream.applied.missing(gap.from, end)) {
-    TRY(store_.put_gap(name, part.from, part.to, gap.reason));
-    stream.counts.gaps[static_cast<std::size_t>(gap.reason)] += part.to - part.from;
-    outcome.taken += part.to - part.from;
-  }
-  outcome.repeated = gap.count - outcome.taken;
-  if (outcome.taken > 0) {
-    stream.applied.add({gap.from, end, gap.fingerprint});
-    INVARIANT(stream.applied.count() == stream.counts.all());
-    TRY(store_.put_stream(name, stream));
-  }
-  outcome.applied[c] = std::move(stream.applied);
-  return outcome;
+  return Outcome{.of = Outcome::Of::items,
+                 .items = TRY(store_.take_items({job.gateway, job.epoch, job.session}, job.max))};
+}
+
+// An answer counts whatever has connected since: it says what is on the gateway's disk.
+Result<Outcome> Ledger::answer(const AnswerJob& job) {
+  TRY(store_.put_answer({job.gateway, job.epoch, job.session}, job.answer));
+  return Outcome{.of = Outcome::Of::answer};
 }
 
 }  // namespace skerry::sync

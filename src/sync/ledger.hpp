@@ -38,15 +38,30 @@ struct RefusedJob {  // only to be remembered
   std::uint64_t epoch = 0;
   Refuse refuse;
 };
-using Job = std::variant<JoinJob, ProveJob, BatchJob, GapJob, RefusedJob>;
+struct ItemsJob {  // what there is for the gateway, at most `max`
+  std::string gateway;
+  std::uint64_t epoch = 0;
+  std::uint64_t session = 0;
+  std::size_t max = 0;
+};
+struct AnswerJob {
+  std::string gateway;
+  std::uint64_t epoch = 0;
+  std::uint64_t session = 0;
+  ItemAnswer answer;
+};
+using Job = std::variant<JoinJob, ProveJob, BatchJob, GapJob, RefusedJob, ItemsJob, AnswerJob>;
 
 struct Outcome {
+  enum class Of : std::uint8_t { join, prove, applied, items, answer };
+  Of of = Of::applied;
   std::optional<Refuse> refused;
   PerClass<Intervals> applied{};  // join and prove: of all classes; batch and gap: of `cls`
   Class cls = Class::critical;
   std::uint64_t session = 0;   // prove
   std::uint64_t taken = 0;     // offsets that were new
   std::uint64_t repeated = 0;  // and that had been applied before
+  std::vector<Item> items{};   // items: to be sent
 };
 
 class Ledger {
@@ -61,6 +76,10 @@ class Ledger {
   Result<Outcome> prove(const ProveJob& job);
   Result<Outcome> batch(const BatchJob& job);
   Result<Outcome> gap(const GapJob& job);
+  template <typename F, typename Keep>
+  Result<Outcome> apply(const Connected& from, const F& f, std::string_view what, Keep keep);
+  Result<Outcome> items(const ItemsJob& job);
+  Result<Outcome> answer(const AnswerJob& job);
   Result<Outcome> refuse(std::string_view gateway, std::uint64_t epoch, Refusal reason, std::string why);
   Result<std::optional<Outcome>> stale(std::string_view gateway, std::uint64_t epoch, std::uint64_t session,
                                        Standing& standing);

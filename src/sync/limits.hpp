@@ -28,7 +28,10 @@ inline constexpr std::chrono::seconds canary_every{5};
 inline constexpr std::chrono::seconds network_timeout{30};  // without an answer to a canary: the link is down
 inline constexpr std::chrono::seconds handshake_max{10};
 inline constexpr std::chrono::seconds read_retry{1};
-inline constexpr std::size_t why_bytes_max = 512;  // text of a REFUSE
+inline constexpr std::size_t items_out_max = 16;  // sent to a gateway and not answered
+inline constexpr std::size_t item_id_bytes_max = 256;
+inline constexpr std::uint64_t item_bytes_max = 64 * KiB;  // of its body
+inline constexpr std::size_t why_bytes_max = 512;          // text of a REFUSE
 inline constexpr std::size_t gateway_bytes_max = 128;
 
 static_assert(batch_raw_bytes < window_bytes);

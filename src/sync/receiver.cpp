@@ -64,6 +64,7 @@ void Receiver::on_frame(Bytes bytes, Mono now, ReceiverOut& out) {
       return flush(out);
     }
     if (std::holds_alternative<Pong>(*frame)) return;
+    if (auto* answer = std::get_if<ItemAnswer>(&*frame)) return on(*answer, out);
   }
   if (std::holds_alternative<Refuse>(*frame)) {
     state_ = State::ended;
@@ -97,6 +98,8 @@ void Receiver::on(const BatchFrame& frame, std::uint64_t size, ReceiverOut& out)
 void Receiver::on_outcome(const Outcome& outcome, ReceiverOut& out) {
   if (state_ == State::ended) return;
   if (outcome.refused) return on_refused(*outcome.refused, out);
+  if (outcome.of == Outcome::Of::items) return on_items(outcome.items, out);
+  if (outcome.of == Outcome::Of::answer) return look(out);
   if (state_ == State::joining) {
     state_ = State::proof;
     applied_ = outcome.applied;
@@ -109,7 +112,7 @@ void Receiver::on_outcome(const Outcome& outcome, ReceiverOut& out) {
     session_ = outcome.session;
     applied_ = outcome.applied;
     send(Ready{}, out);
-    return;
+    return look(out);
   }
   INVARIANT(state_ == State::ready);
   INVARIANT(!in_ledger_.empty());
@@ -135,6 +138,29 @@ void Receiver::flush(ReceiverOut& out) {
   credit_given_ += to_give_back_;
   send(Credit{to_give_back_}, out);
   to_give_back_ = 0;
+}
+
+void Receiver::look(ReceiverOut& out) {
+  if (state_ != State::ready || hello_.version_most < version_items || items_out_.size() >= items_out_max) return;
+  look_again_ = looking_;
+  if (looking_) return;
+  looking_ = true;
+  out.jobs.emplace_back(ItemsJob{hello_.gateway, hello_.epoch, session_, items_out_max - items_out_.size()});
+}
+
+void Receiver::on_items(const std::vector<Item>& items, ReceiverOut& out) {
+  looking_ = false;
+  for (const auto& item : items) {
+    items_out_.emplace(item.kind, item.id);
+    send(item, out);
+  }
+  if (look_again_) look(out);
+}
+
+void Receiver::on(ItemAnswer& answer, ReceiverOut& out) {
+  if (items_out_.erase({answer.kind, answer.id}) == 0)
+    return refuse(Refusal::malformed, "ANSWER: to nothing that was sent", out);
+  out.jobs.emplace_back(AnswerJob{hello_.gateway, hello_.epoch, session_, std::move(answer)});
 }
 
 void Receiver::on_ledger_failed(const Error& error, ReceiverOut& out) {

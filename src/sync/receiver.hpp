@@ -4,7 +4,9 @@
 // what waits for the ledger; an acknowledgement leaves only for what an outcome said. One thread.
 #pragma once
 
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.hpp"
@@ -36,6 +38,8 @@ class Receiver {
   // The ledger failed for all jobs that have no outcome yet: the gateway is told to come again.
   void on_ledger_failed(const Error& error, ReceiverOut& out);
   void on_tick(Mono now, ReceiverOut& out);
+  // There may be something new for this gateway: asks the ledger, at once or when it has answered.
+  void look(ReceiverOut& out);
 
   const std::string& gateway() const { return hello_.gateway; }
   std::uint64_t epoch() const { return hello_.epoch; }
@@ -53,6 +57,8 @@ class Receiver {
   void on(const BatchFrame& frame, std::uint64_t size, ReceiverOut& out);
   bool take_credit(std::uint64_t size, ReceiverOut& out);
   void on_refused(const Refuse& refuse, ReceiverOut& out);
+  void on(ItemAnswer& answer, ReceiverOut& out);
+  void on_items(const std::vector<Item>& items, ReceiverOut& out);
 
   Options options_;
   State state_ = State::hello;
@@ -64,6 +70,9 @@ class Receiver {
   std::uint64_t ack_credit_ = 0;  // that we may still use
   PerClass<Intervals> applied_;
   record::ClassMask to_ack_ = 0;
+  std::set<std::pair<ItemKind, std::string>> items_out_;  // sent, and not answered
+  bool looking_ = false;                                  // the ledger is asked
+  bool look_again_ = false;
   Mono heard_at_;
   Mono began_at_;
   std::uint64_t malformed_ = 0;

@@ -62,6 +62,7 @@ void Sender::on_open(Mono now, Out& out) {
               .classes = options_.classes,
               .bases = options_.bases,
               .ends = source_.ends()};
+  hello.version_most = version_most();
   for (std::size_t c = 0; c < record::class_count; ++c) hello.ends[c] = std::max(hello.ends[c], hello.bases[c]);
   send(out, hello);
 }
@@ -69,6 +70,7 @@ void Sender::on_open(Mono now, Out& out) {
 void Sender::on_closed() {
   phase_ = Phase::down;
   outstanding_.clear();
+  arrived_.clear();
   for (auto& each : backlog_) each.clear();
   waiting_since_ = {};
   not_before_ = {};
@@ -109,6 +111,11 @@ void Sender::on_frame(Bytes bytes, Mono now, Out& out) {
       return;
     }
     if (const auto* ping = std::get_if<Ping>(&*frame)) return send(out, Pong{ping->nonce});
+    if (const auto* item = std::get_if<Item>(&*frame); item != nullptr && version_ >= version_items) {
+      if (arrived_.size() >= items_out_max) return malformed(out, "ITEM: more than may wait for an answer");
+      arrived_.push_back({*item, {}});
+      return take_items(out);
+    }
   }
   malformed(out, "a frame that may not come now");
 }
@@ -122,7 +129,8 @@ void Sender::on(const Refuse& frame, Out& out) {
 // The newest record that the cloud has of each stretch must be the one that is here: else this is not the history that
 // the cloud knows, and what it has would hide what is new here.
 void Sender::on(const Welcome& frame, Mono, Out& out) {
-  if (frame.version < version_min || frame.version > version_max) return malformed(out, "WELCOME: an unknown version");
+  if (frame.version < version_min || frame.version > version_most())
+    return malformed(out, "WELCOME: an unknown version");
   Proof proof;
   for (const auto cls : classes_in_order) {
     const auto c = index(cls);
@@ -135,6 +143,7 @@ void Sender::on(const Welcome& frame, Mono, Out& out) {
   }
   welcomed_ = frame.applied;
   window_ = credit_ = frame.window;
+  version_ = frame.version;
   phase_ = Phase::proving;
   send(out, proof);
 }
@@ -237,6 +246,24 @@ void Sender::canary(Mono now, Out& out) {
   send(out, Ping{++nonce_});
 }
 
+// In the order that they came; what they changed here is on disk before the cloud hears of it.
+void Sender::take_items(Out& out) {
+  for (auto& each : arrived_) {
+    if (each.taking) continue;
+    auto taking = options_.inbox->take(each.item);
+    if (!taking) break;  // asked again at the next pump
+    each.taking = std::move(*taking);
+  }
+  if (arrived_.empty()) return;
+  const auto end = options_.inbox->committed_end();
+  while (!arrived_.empty() && arrived_.front().taking && arrived_.front().taking->end <= end) {
+    auto& front = arrived_.front();
+    send(out, ItemAnswer{front.item.kind, front.item.id, front.taking->took, front.taking->why});
+    ++counts_.items;
+    arrived_.pop_front();
+  }
+}
+
 std::optional<Class> Sender::live_due(const PerClass<std::uint64_t>& ends, Mono now) {
   for (const auto cls : classes_in_order) {
     const auto c = index(cls);
@@ -272,6 +299,8 @@ void Sender::pump(std::uint64_t unsent, Mono now, Out& out) {
     return;
   }
   canary(now, out);
+  if (phase_ != Phase::sending) return;
+  take_items(out);
   for (const auto& frame : out.frames) unsent += frame.size();
   while (phase_ == Phase::sending && unsent < unsent_bytes_max && credit_ > 0) {
     const auto ends = source_.ends();

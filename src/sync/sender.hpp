@@ -45,6 +45,20 @@ struct Memory {
   PerClass<std::map<std::uint64_t, std::uint64_t>> sent;  // end of a batch or gap on the way -> its fingerprint
 };
 
+// Where items of the cloud go. A seam: the gateway's commands, or a simulation.
+class Inbox {
+ public:
+  struct Taking {
+    Took took = Took::taken;
+    std::string why;
+    record::Position end;  // the answer leaves when committed_end() >= end
+  };
+  virtual ~Inbox() = default;
+  // The same item may come any number of times, and is taken once. An error: it cannot be said now, ask again.
+  virtual Result<Taking> take(const Item& item) = 0;
+  virtual record::Position committed_end() = 0;
+};
+
 struct SenderOptions {
   std::string gateway;
   std::string software;
@@ -54,6 +68,7 @@ struct SenderOptions {
   std::uint64_t salt = 0;                           // drawn at each start: makes gaps' fingerprints differ
   PerClass<std::chrono::milliseconds> linger{};     // how long live records of a class wait for company
   std::uint64_t split_records = sync::split_records;
+  Inbox* inbox = nullptr;  // none: nothing is taken from the cloud, and it is told so
   std::chrono::milliseconds canary_every = sync::canary_every;
   std::chrono::milliseconds network_timeout = sync::network_timeout;
 };
@@ -78,6 +93,7 @@ struct SentCounts {
   std::uint64_t refusals = 0;
   std::uint64_t malformed = 0;  // frames from the cloud that were none
   std::uint64_t read_errors = 0;
+  std::uint64_t items = 0;  // of the cloud that were answered
 };
 
 class Sender {
@@ -113,6 +129,10 @@ class Sender {
     std::uint64_t bytes;
     Mono sent_at;
   };
+  struct Arrived {
+    Item item;
+    std::optional<Inbox::Taking> taking;
+  };
   struct Choice {
     Lane lane;
     Class cls;
@@ -133,7 +153,9 @@ class Sender {
   Result<std::uint64_t> proof_of(Class cls, std::uint64_t offset);
   void acknowledge(Class cls, const Intervals& applied);
   std::uint64_t draw_fingerprint();
+  std::uint32_t version_most() const { return options_.inbox != nullptr ? version_max : version_items - 1; }
   void canary(Mono now, Out& out);
+  void take_items(Out& out);
   void on_delay(std::chrono::nanoseconds delay, std::uint64_t bytes);
 
   Source& source_;
@@ -154,6 +176,8 @@ class Sender {
   PerClass<std::optional<Mono>> waiting_since_{};
   PerClass<Mono> not_before_{};
   std::deque<Outstanding> outstanding_;
+  std::uint32_t version_ = version_min;
+  std::deque<Arrived> arrived_;  // items, in the order that they came
   std::uint64_t backlog_out_ = 0;
   std::uint64_t backlog_window_ = backlog_window_min;
   std::uint64_t live_run_ = 0;  // live bytes since backlog had its share

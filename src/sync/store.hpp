@@ -38,6 +38,13 @@ struct Standing {
   PerClass<std::uint64_t> bases{};
 };
 
+// The connection that a job came by; `session` is the newest of the gateway.
+struct Connected {
+  std::string_view gateway;
+  std::uint64_t epoch = 0;
+  std::uint64_t session = 0;
+};
+
 // Names a stream: one class of one epoch of a gateway.
 struct StreamName {
   std::string_view gateway;
@@ -66,6 +73,11 @@ class Store {
   virtual Result<> put_gap(const StreamName& name, std::uint64_t from, std::uint64_t to, Reason reason) = 0;
   virtual Result<> put_refusal(std::string_view gateway, std::uint64_t epoch, Refusal refusal,
                                std::string_view why) = 0;
+
+  // What waits for this gateway and was not sent to it in this session, at most `max`, oldest first. It counts as sent
+  // when the transaction is kept, and only then may it leave. What was sent under another epoch is never sent again.
+  virtual Result<std::vector<Item>> take_items(const Connected&, std::size_t) { return std::vector<Item>{}; }
+  virtual Result<> put_answer(const Connected&, const ItemAnswer&) { return {}; }
 };
 
 }  // namespace skerry::sync

@@ -28,7 +28,8 @@ template <typename T>
 using PerClass = std::array<T, record::class_count>;
 
 inline constexpr std::uint32_t version_min = 1;
-inline constexpr std::uint32_t version_max = 1;
+inline constexpr std::uint32_t version_max = 2;
+inline constexpr std::uint32_t version_items = 2;  // from there on a cloud may send ITEM
 
 enum class Lane : std::uint8_t { live = 0, backlog = 1 };
 std::string_view name(Lane lane);
@@ -58,6 +59,32 @@ enum class Refusal : std::uint8_t {
 std::string_view name(Refusal refusal);
 // It will not go away by trying again: somebody has to look.
 bool is_final(Refusal refusal);
+
+// What a cloud has for a gateway, besides acknowledgements.
+enum class ItemKind : std::uint8_t { command = 0 };
+inline constexpr std::size_t item_kind_count = 1;
+
+// What became of an item at the gateway.
+enum class Took : std::uint8_t {
+  taken = 0,    // it is on the gateway's disk, from now on or since an earlier time
+  passed = 1,   // its time is over there, and it never was taken
+  refused = 2,  // the gateway cannot use it
+  unknown = 3,  // its time is over there, and the gateway does not remember whether it was taken
+};
+inline constexpr std::size_t took_count = 4;
+std::string_view name(Took took);
+
+struct Item {
+  ItemKind kind = ItemKind::command;
+  std::string id;    // names it for ever
+  std::string body;  // of a command: its payload as it is published
+};
+struct ItemAnswer {
+  ItemKind kind = ItemKind::command;
+  std::string id;
+  Took took = Took::taken;
+  std::string why;
+};
 
 struct Interval {
   std::uint64_t from = 0;

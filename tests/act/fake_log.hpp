@@ -46,7 +46,10 @@ class FakeLog final : public log::Log {
     }
   }
   void crash() {
-    while (records_.size() > committed_) records_.pop_back();
+    for (; records_.size() > committed_; records_.pop_back()) {
+      Reader reader(records_.back()->bytes);
+      ends_[static_cast<std::size_t>(record::decode(reader)->cls)] = records_.back()->offset;
+    }
     batch_ends_.clear();
   }
   void trim(std::size_t records) { begin_ = std::max(begin_, std::min<std::uint64_t>(records, committed_)); }
@@ -83,7 +86,15 @@ class FakeLog final : public log::Log {
   std::shared_ptr<void> on_due(Wake) override { return nullptr; }
   Result<bool> tidy() override { return false; }
   const log::Recovery& recovery() const override { return recovery_; }
-  log::Stats stats() const override { return {}; }
+  log::Stats stats() const override {
+    log::Stats stats;
+    for (std::size_t i = 0; i < committed_; ++i) {
+      Reader reader(records_[i]->bytes);
+      const auto cls = static_cast<std::size_t>(record::decode(reader)->cls);
+      stats.committed_ends[cls] = {records_[i]->offset.value + 1};
+    }
+    return stats;
+  }
   std::uint64_t epoch() const override { return 7; }
 
   int busy_next = 0;  // so many appends are refused

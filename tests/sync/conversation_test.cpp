@@ -255,7 +255,7 @@ TEST(Conversation, credit_is_never_passed) {
   edge.sender->on_open(Wire::now, out);
   PerClass<Intervals> none;
   const auto say = [&](const Frame& frame) { edge.sender->on_frame(encode(frame), Wire::now, out); };
-  say(Welcome{.window = 20 * KiB, .applied = none});
+  say(Welcome{.version = 1, .window = 20 * KiB, .applied = none});
   say(Ready{});
   out = {};
   std::uint64_t bytes = 0;
@@ -285,7 +285,7 @@ TEST(Conversation, versions_without_one_in_common_are_refused) {
   MemoryStore cloud;
   Receiver receiver({}, Wire::now);
   ReceiverOut out;
-  receiver.on_frame(encode(Hello{.version_least = 2, .version_most = 9, .gateway = "gw", .epoch = 1}), Wire::now, out);
+  receiver.on_frame(encode(Hello{.version_least = 3, .version_most = 9, .gateway = "gw", .epoch = 1}), Wire::now, out);
   ASSERT_EQ(out.jobs.size(), 1U);
   const auto outcome = Ledger(cloud).run(out.jobs[0]);
   ASSERT_TRUE(outcome->refused);

@@ -116,12 +116,23 @@ class MemoryStore final : public Store {
     refusals.push_back(refusal);
     return {};
   }
+  Result<std::vector<Item>> take_items(const Connected&, std::size_t max) override {
+    std::vector<Item> taken;
+    for (; !items.empty() && taken.size() < max; items.pop_front()) taken.push_back(items.front());
+    return taken;
+  }
+  Result<> put_answer(const Connected&, const ItemAnswer& answer) override {
+    answers.push_back(answer);
+    return {};
+  }
   Kept& of(std::uint64_t epoch, Class cls) { return kept[{epoch, cls}]; }
 
   std::map<std::string, Standing, std::less<>> standings;
   std::map<std::uint64_t, bool> fenced;
   std::map<std::pair<std::uint64_t, Class>, Kept> kept;
   std::vector<Refusal> refusals;
+  std::deque<Item> items;
+  std::vector<ItemAnswer> answers;
   bool full = false;
 };
 

@@ -1,0 +1,56 @@
+// Reading what was asked for, keeping it, answering with it.
+#include "act/act.hpp"
+#include "api/params.hpp"
+#include "base/chance.hpp"
+#include "cloud/orders.hpp"
+
+namespace skerry::cloud {
+
+Result<SqliteStore::Order> Orders::read(const http::Request& request) {
+  TRY(api::check_names(request, {"gateway"}));
+  if (const auto type = api::media_type(request); !type.empty() && type != "application/json")
+    return fail(Code::unsupported, "must be application/json", "Content-Type");
+  SqliteStore::Order order{.gateway = TRY(api::text_of(request, "gateway")),
+                           .request = std::string(request.header("Idempotency-Key"))};
+  if (order.request.size() > request_name_bytes_max || !record::is_utf8(order.request))
+    return fail(Code::invalid, "must be UTF-8 of at most " + std::to_string(request_name_bytes_max) + " bytes",
+                "Idempotency-Key");
+  const auto wanted = TRY(act::parse_request(as_bytes(request.body)));
+  auto command = TRY(act::make_command(wanted, wall_.now(), system_chance(), {}));
+  if (command.payload.size() > sync::item_bytes_max) return fail(Code::invalid, "is too long for the link", "body");
+  order.device = wanted.device_id;
+  order.id = std::move(command.id);
+  order.command = wanted.command;
+  order.alert_id = wanted.alert_id;
+  order.payload = std::move(command.payload);
+  order.not_after = command.not_after;
+  return order;
+}
+
+void Orders::post(const http::Request& request, http::Responder responder) {
+  auto order = read(request);
+  if (!order) return responder.respond(http::problem(order.error()));
+  auto kept = std::make_shared<http::Responder>(std::move(responder));
+  const auto work = [order = std::move(*order)](SqliteStore& store) -> Result<Writer::Answer> {
+    auto put = store.put_order(order);
+    if (put) return put;
+    const auto code = put.error().code;
+    const bool callers = code == Code::not_found || code == Code::exists || code == Code::full;
+    if (callers) return Writer::Answer(std::unexpected(put.error()));
+    return std::unexpected(put.error());
+  };
+  deps_.writer.ask(work, [deps = deps_, kept](Writer::Answer answer) {
+    if (!answer) return kept->respond(http::problem(answer.error()));
+    deps.look(answer->gateway);
+    const bool taken = deps.worker.run([deps, kept, id = answer->id] {
+      auto item = deps.queries.command(id);
+      if (!item) return kept->respond(http::problem(item.error()));
+      auto response = http::json(std::move(*item), 201);
+      response.headers.push_back({"Location", "/api/v1/commands/" + id});
+      kept->respond(std::move(response));
+    });
+    if (!taken) kept->respond(http::json("{\"command_id\":\"" + answer->id + "\"}", 201));
+  });
+}
+
+}  // namespace skerry::cloud
