@@ -1,5 +1,5 @@
-// Real-looking readings over MQTT, as fast as they are acknowledged (ingest) or at a rate with spikes (decide); JSON
-// out.
+// Real-looking readings over MQTT: as fast as they are acknowledged (ingest), at a rate with spikes (decide), or at a
+// rate while the broker's memory is looked at (steady). JSON out.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -30,6 +30,7 @@ struct Options {
   double warm = 1;
   double rate = 2000;     // decide: readings a second, of all devices together
   double spikes = 5;      // decide: spikes a second, of all devices together
+  double sample = 30;     // steady: seconds between two looks
   std::string sync_file;  // decide: a file on the broker's disk, to measure fdatasync beside it
 };
 
@@ -49,13 +50,14 @@ double cpu_us(int pid) {
   return ticks * 1e6 / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-long rss_kb(int pid) {
+long status_kb(int pid, std::string_view key) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/status");
   for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("VmRSS:")) return std::atol(line.c_str() + 6);
+    if (line.starts_with(key)) return std::atol(line.c_str() + key.size());
   }
   return 0;
 }
+long rss_kb(int pid) { return status_kb(pid, "VmRSS:"); }
 
 double percentile(std::vector<float> values, double p) {
   if (values.empty()) return 0;
@@ -238,11 +240,43 @@ int decide(const Options& options) {
   return missing == 0 && crowd.unasked == 0 && crowd.closed == 0 ? 0 : 1;
 }
 
+// One line every so many seconds: the memory then, and the CPU since the line before.
+int steady(const Options& options) {
+  Crowd crowd(options.crowd);
+  Readings readings;
+  crowd.wait_ready();
+  std::uint64_t late = 0;
+  const auto begin = now();
+  double before = cpu_us(options.pid);
+  std::uint64_t published = 0;
+  for (double done = 0; done < options.seconds && crowd.closed == 0; done += options.sample) {
+    const auto from = now();
+    at_rate(crowd, readings, options, std::min(options.sample, options.seconds - done), false, late);
+    const double seconds = static_cast<double>(now() - from) / 1e9;
+    const double cpu = cpu_us(options.pid);
+    std::printf(
+        "{\"at_s\":%.0f,\"published\":%lu,\"per_s\":%.0f,\"rss_anon_kb\":%ld,\"rss_kb\":%ld,\"cores\":%.3f,\"cpu_us_"
+        "per_"
+        "reading\":%.2f,\"late_sends\":%lu,\"closed\":%lu}\n",
+        static_cast<double>(now() - begin) / 1e9, crowd.published,
+        static_cast<double>(crowd.published - published) / seconds, status_kb(options.pid, "RssAnon:"),
+        rss_kb(options.pid), (cpu - before) / 1e6 / seconds,
+        (cpu - before) / static_cast<double>(std::max<std::uint64_t>(1, crowd.published - published)), late,
+        crowd.closed);
+    std::fflush(stdout);
+    before = cpu;
+    published = crowd.published;
+    crowd.ack_ms.clear();
+  }
+  return drain(crowd) && crowd.closed == 0 ? 0 : 1;
+}
+
 Options parse(int argc, char** argv) {
   Options options;
   if (argc < 2)
-    die("usage: bench_load ingest|decide --port P [--pid PID --cpu N --pubs N --window N --dur S --warm S --rate R "
-        "--spikes R --sync-file F --prefix P]");
+    die("usage: bench_load ingest|decide|steady --port P [--pid PID --cpu N --pubs N --window N --dur S --warm S "
+        "--rate R "
+        "--spikes R --sample S --sync-file F --prefix P]");
   options.mode = argv[1];
   for (int i = 2; i + 1 < argc; i += 2) {
     const std::string key = argv[i];
@@ -267,6 +301,8 @@ Options parse(int argc, char** argv) {
       options.rate = std::atof(value);
     else if (key == "--spikes")
       options.spikes = std::atof(value);
+    else if (key == "--sample")
+      options.sample = std::atof(value);
     else if (key == "--sync-file")
       options.sync_file = value;
     else
@@ -291,5 +327,6 @@ int main(int argc, char** argv) {
   }
   if (options.mode == "ingest") return bench::ingest(options);
   if (options.mode == "decide") return bench::decide(options);
-  bench::die("what is " + options.mode + "? ingest or decide");
+  if (options.mode == "steady") return bench::steady(options);
+  bench::die("what is " + options.mode + "? ingest, decide or steady");
 }

@@ -28,6 +28,7 @@
 #include "base/files.hpp"
 #include "base/metrics.hpp"
 #include "base/result.hpp"
+#include "log/checkpoint.hpp"
 #include "log/follower.hpp"
 #include "log/log.hpp"
 #include "record/classes.hpp"
@@ -43,6 +44,7 @@ struct Options {
   std::chrono::milliseconds grace = act::grace;
   record::ClassMask classes = record::mask(record::Class::critical);  // read; see classes_of()
   std::string checkpoint_path;  // empty: none is written, all is read from the log at start
+  log::Saver* saver = nullptr;  // writes it; nothing: the stepping thread itself
   std::uint64_t checkpoint_changes = act::checkpoint_changes;  // written after so many changes …
   std::uint64_t checkpoint_records = act::checkpoint_records;  // … or so many records read
 };

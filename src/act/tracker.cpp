@@ -401,7 +401,7 @@ Result<> LogTracker::checkpoint() {
     if (changed_ < options_.checkpoint_changes && at - saved_ < options_.checkpoint_records) return {};
     index_.encode(state);
   }
-  TRY(log::save(files_, options_.checkpoint_path, checkpoint_version, at, state, log_));
+  TRY(log::save(files_, options_.saver, options_.checkpoint_path, checkpoint_version, at, std::move(state), log_));
   const std::scoped_lock lock(mutex_);
   changed_ = 0;
   saved_ = at;

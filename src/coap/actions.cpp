@@ -325,7 +325,7 @@ Result<> LogActions::checkpoint() {
       append_le(state, a.not_after.time_since_epoch().count());
     }
   }
-  TRY(log::save(files_, options_.checkpoint_path, checkpoint_version, at, state, log_));
+  TRY(log::save(files_, options_.saver, options_.checkpoint_path, checkpoint_version, at, std::move(state), log_));
   saved_ = at;
   return {};
 }

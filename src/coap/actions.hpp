@@ -19,6 +19,7 @@
 
 #include "base/metrics.hpp"
 #include "coap/coap.hpp"
+#include "log/checkpoint.hpp"
 #include "log/follower.hpp"
 #include "record/classes.hpp"
 
@@ -30,6 +31,7 @@ struct ActionOptions {
   std::map<std::string, std::string> targets;   // name -> coap://host:port
   std::chrono::milliseconds not_after{30'000};  // from when it was asked for
   std::string checkpoint_path;                  // empty: none is kept
+  log::Saver* saver = nullptr;                  // saves it; nothing: the stepping thread itself
   record::ClassRules classes;
 };
 

@@ -18,14 +18,14 @@ constexpr std::uint64_t checkpoint_records = 1000;
 std::string origin_of(std::string_view exchange) { return std::string(prefix) + std::string(exchange); }
 
 Result<std::unique_ptr<Exchanges>> Exchanges::open(const log::Log& log, Files& files, Clock& clock,
-                                                   std::string checkpoint_path) {
-  std::unique_ptr<Exchanges> made(new Exchanges(log, files, clock, std::move(checkpoint_path)));
+                                                   std::string checkpoint_path, log::Saver* saver) {
+  std::unique_ptr<Exchanges> made(new Exchanges(log, files, clock, std::move(checkpoint_path), saver));
   TRY(made->load());
   return made;
 }
 
-Exchanges::Exchanges(const log::Log& log, Files& files, Clock& clock, std::string checkpoint_path)
-    : log_(log), files_(files), clock_(clock), checkpoint_path_(std::move(checkpoint_path)) {}
+Exchanges::Exchanges(const log::Log& log, Files& files, Clock& clock, std::string checkpoint_path, log::Saver* saver)
+    : log_(log), files_(files), clock_(clock), checkpoint_path_(std::move(checkpoint_path)), saver_(saver) {}
 
 // All that was taken before must be known before the first request is answered, so the log is read here.
 Result<> Exchanges::load() {
@@ -113,7 +113,7 @@ Result<> Exchanges::checkpoint() {
       append_le(state, known.at.time_since_epoch().count());
     }
   }
-  TRY(log::save(files_, checkpoint_path_, checkpoint_version, at, state, log_));
+  TRY(log::save(files_, saver_, checkpoint_path_, checkpoint_version, at, std::move(state), log_));
   saved_ = at;
   return {};
 }

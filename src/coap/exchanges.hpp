@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "coap/limits.hpp"
+#include "log/checkpoint.hpp"
 #include "log/follower.hpp"
 
 namespace skerry::coap {
@@ -20,9 +21,9 @@ std::string origin_of(std::string_view exchange);
 
 class Exchanges final : public log::Follower {
  public:
-  // `checkpoint_path` may be empty: none is kept.
+  // `checkpoint_path` may be empty: none is kept. It is saved by `saver`, or at once where that is nothing.
   static Result<std::unique_ptr<Exchanges>> open(const log::Log& log, Files& files, Clock& clock,
-                                                 std::string checkpoint_path);
+                                                 std::string checkpoint_path, log::Saver* saver = nullptr);
 
   std::optional<record::Position> find(std::string_view exchange) const;  // any thread
   void note(std::string_view exchange, record::Position position, Wall at);
@@ -33,7 +34,7 @@ class Exchanges final : public log::Follower {
   record::Position position() const override { return {position_.load(std::memory_order_acquire)}; }
 
  private:
-  Exchanges(const log::Log& log, Files& files, Clock& clock, std::string checkpoint_path);
+  Exchanges(const log::Log& log, Files& files, Clock& clock, std::string checkpoint_path, log::Saver* saver);
   Result<> load();
   void forget_old(Wall now);
 
@@ -45,6 +46,7 @@ class Exchanges final : public log::Follower {
   Files& files_;
   Clock& clock_;
   const std::string checkpoint_path_;
+  log::Saver* saver_;
   mutable std::mutex mutex_;  // of the two below
   std::unordered_map<std::string, Known> known_;
   std::deque<std::string> oldest_first_;

@@ -104,6 +104,11 @@ Gateway::~Gateway() {
       logger::error("edge", "the sessions' checkpoint could not be saved", {{"why", saved.error().text()}});
     }
     node_->readers().checkpoint();
+    for (bool more = true; more;) {
+      const auto saved = node_->save_states();
+      if (!saved) logger::error("edge", "a checkpoint could not be saved", {{"why", saved.error().text()}});
+      more = !saved || *saved;
+    }
   }
   committer_.reset();
   node_.reset();
@@ -117,9 +122,8 @@ void Gateway::keep_house() {
     lock.unlock();
     do_jobs();
     look_alive();
-    const auto tidied = node_->log().tidy();
-    if (!tidied)
-      logger::error("edge", "housekeeping of the log failed and is tried again", {{"why", tidied.error().text()}});
+    const auto tidied = node_->keep_house();
+    if (!tidied) logger::error("edge", "housekeeping failed and is tried again", {{"why", tidied.error().text()}});
     lock.lock();
     if (tidied && *tidied) continue;
     ending_changed_.wait_for(lock, house_every, [this] { return ending_ || !jobs_.empty(); });

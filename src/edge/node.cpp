@@ -73,8 +73,16 @@ Result<std::unique_ptr<Node>> Node::open(const Seams& seams, const config::Confi
 
 Result<> Node::open_log() {
   log_ = TRY(log::Log::open(seams_.files, seams_.clock, join_path(data_dir_, "log"), log_options(config_), metrics_));
+  saver_ = std::make_unique<log::Saver>(seams_.files, *log_);
   return {};
 }
+
+Result<bool> Node::keep_house() {
+  const bool more = TRY(save_states());
+  return TRY(log_->tidy()) || more;
+}
+
+Result<bool> Node::save_states() { return saver_->work(); }
 
 Result<> Node::open_readers() {
   const auto state = join_path(data_dir_, "state");
@@ -88,26 +96,30 @@ Result<> Node::open_readers() {
                             classes_,
                             {.keys_max = static_cast<std::size_t>(config_.integer("pipelines.keys_max")),
                              .window_rows_max = static_cast<std::size_t>(config_.integer("pipelines.window_rows_max")),
-                             .command_ttl = not_after}},
+                             .command_ttl = not_after},
+                            saver_.get()},
                            state, std::move(pipelines)));
   act::Options act_options;
   act_options.ttl_default = not_after;
   act_options.alerts_kept = static_cast<std::size_t>(config_.integer("alerts.kept"));
   act_options.commands_kept = static_cast<std::size_t>(config_.integer("commands.kept"));
   act_options.checkpoint_path = join_path(state, "act.checkpoint");
+  act_options.saver = saver_.get();
   act_options.classes = act::classes_of(classes_);
   tracker_ = TRY(act::Tracker::open(*log_, seams_.files, act_options, metrics_));
   history::Options history_options;
   history_options.devices_max = static_cast<std::size_t>(config_.integer("history.devices_max"));
   history_options.checkpoint_path = join_path(state, "history.checkpoint");
+  history_options.saver = saver_.get();
   history_options.classes = history::classes_of_readings(classes_);
   history_options.rows_matter = history::rows_matter(classes_);
   history_ = TRY(history::History::open(*log_, seams_.files, history_options, metrics_));
-  exchanges_ =
-      TRY(coap::Exchanges::open(*log_, seams_.files, seams_.clock, join_path(state, "coap-exchanges.checkpoint")));
+  exchanges_ = TRY(coap::Exchanges::open(*log_, seams_.files, seams_.clock,
+                                         join_path(state, "coap-exchanges.checkpoint"), saver_.get()));
+  auto asked = action_options(config_, classes_, join_path(state, "coap-actions.checkpoint"));
+  asked.saver = saver_.get();
   actions_ = TRY(coap::Actions::open(
-      *log_, seams_.files, seams_.clock, action_options(config_, classes_, join_path(state, "coap-actions.checkpoint")),
-      metrics_, [this](const std::string& id, const coap::Call& call) {
+      *log_, seams_.files, seams_.clock, asked, metrics_, [this](const std::string& id, const coap::Call& call) {
         if (auto* caller = caller_.load()) return caller->call(id, call);
         actions_->ended(id, {coap::Outcome::Kind::refused, 0, "the CoAP door is closed"});
       }));
@@ -136,7 +148,7 @@ std::string Node::uplink_for_api() const { return uplink_ ? uplink_json(uplink_-
 Result<> Node::open_doors() {
   security_ = TRY(Security::open(seams_, config_, data_dir_, gateway_id_, metrics_));
   broker_ = TRY(mqtt::Broker::open({seams_.mqtt_loop, *log_, seams_.files, seams_.chance, metrics_, classes_,
-                                    security_ ? &security_->access() : nullptr},
+                                    security_ ? &security_->access() : nullptr, saver_.get()},
                                    join_path(data_dir_, "state"), mqtt_options(config_)));
 
   const auto zone = TRY(time_zone(config_));

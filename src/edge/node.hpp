@@ -1,8 +1,8 @@
 // Node: the parts of a gateway, put together over the seams and without a thread. gateway.hpp runs it for real; the
 // simulation runs the very same on a disk that loses power.
 //
-// Order: open() recovers everything, listen() lets devices in. Then the caller drives the log (commit_due, commit,
-// tidy), readers() and the loops. Nothing is let in before everything before it has been recovered.
+// Order: open() recovers everything, listen() lets devices in. Then the caller drives the log (commit_due,
+// commit), keep_house(), readers() and the loops. Nothing is let in before everything before it has been recovered.
 #pragma once
 
 #include <atomic>
@@ -60,6 +60,10 @@ class Node {
 
   link::Uplink* uplink() { return uplink_.get(); }  // none where there is no cloud.url
   log::Log& log() { return *log_; }
+  // What may take its time: readers' and sessions' checkpoints, sealed segments. One step; true when there may be more.
+  // On the housekeeping thread only.
+  Result<bool> keep_house();
+  Result<bool> save_states();  // of that the checkpoints, at the end
   Readers& readers() { return *readers_; }
   mqtt::Broker& broker() { return *broker_; }
   metrics::Registry& metrics() { return metrics_; }
@@ -103,6 +107,7 @@ class Node {
   Ports ports_;
 
   std::unique_ptr<log::Log> log_;
+  std::unique_ptr<log::Saver> saver_;
   std::unique_ptr<stream::Engine> engine_;
   std::unique_ptr<act::Tracker> tracker_;
   std::unique_ptr<history::History> history_;

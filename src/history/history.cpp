@@ -138,7 +138,7 @@ Result<> HistoryImpl::checkpoint() {
     table_.drop_forgotten_before(log_.begin());
     table_.encode(state);
   }
-  TRY(log::save(files_, options_.checkpoint_path, table_version, at, state, log_));
+  TRY(log::save(files_, options_.saver, options_.checkpoint_path, table_version, at, std::move(state), log_));
   saved_at_ = at.value;
   return {};
 }

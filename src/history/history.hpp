@@ -22,6 +22,7 @@
 #include "base/files.hpp"
 #include "base/metrics.hpp"
 #include "history/limits.hpp"
+#include "log/checkpoint.hpp"
 #include "log/follower.hpp"
 #include "log/log.hpp"
 #include "record/classes.hpp"
@@ -35,6 +36,7 @@ struct Options {
   std::size_t page_bytes_max = history::page_bytes_max;
   std::uint64_t checkpoint_records = history::checkpoint_records;
   std::string checkpoint_path;                      // empty: none is kept
+  log::Saver* saver = nullptr;                      // saves it; nothing: the stepping thread itself
   record::ClassMask classes = record::all_classes;  // that readings may be in: classes_of_readings(rules)
   bool rows_matter = true;                          // rows_matter(rules)
 };

@@ -33,4 +33,6 @@ static_assert(chunk_raw_bytes_max >= append_bytes_max + chunk_raw_bytes);
 
 inline constexpr std::uint64_t shapes_bytes_max = 1 * MiB;  // of all shapes of rows that a log ever had
 
+inline constexpr std::size_t checkpoint_block_bytes = 256 * KiB;  // packed at a time when a state is saved
+
 }  // namespace skerry::log

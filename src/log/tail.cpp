@@ -124,7 +124,7 @@ Spans Tail::collect(Position from, bool committed_only, std::uint64_t bytes_max)
 Result<Chunk> decode_spans(const Spans& spans, Position from, const ReadOptions& options) {
   if (spans.spans.empty()) return Chunk({}, {}, std::max(from, spans.end));
   std::vector<RecordView> records;
-  records.reserve(std::min<std::uint64_t>(spans.end - std::min(from, spans.end), 256));
+  records.reserve(std::min<std::uint64_t>(spans.end - std::min(from, spans.end), 1024));
   std::uint64_t bytes = 0;
   auto next = from;
   for (const auto& span : spans.spans) {

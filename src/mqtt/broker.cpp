@@ -57,6 +57,7 @@ BrokerImpl::BrokerImpl(const Deps& deps, std::string_view state_dir, const Optio
       clock_(deps.loop.clock()),
       wall_(clock_),
       access_(deps.access != nullptr ? *deps.access : allow_all_),
+      saver_(deps.saver),
       options_(options),
       dir_(state_dir),
       counters_(deps.metrics),
@@ -296,8 +297,8 @@ void BrokerImpl::on_commit() {
   }
   unstall_all();
   if (snapshot_ && snapshot_->first <= committed_) {
-    const auto [position, state] = *std::exchange(snapshot_, {});
-    if (const auto saved = save(position, state); !saved) {
+    auto [position, state] = *std::exchange(snapshot_, {});
+    if (const auto saved = save(position, std::move(state)); !saved) {
       logger::warn("mqtt", "cannot save the checkpoint", {{"why", saved.error().text()}});
     }
   }

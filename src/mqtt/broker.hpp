@@ -19,6 +19,7 @@
 #include "base/files.hpp"
 #include "base/loop.hpp"
 #include "base/metrics.hpp"
+#include "log/checkpoint.hpp"
 #include "log/log.hpp"
 #include "mqtt/access.hpp"
 #include "mqtt/options.hpp"
@@ -33,7 +34,8 @@ struct Deps {
   Chance& chance;
   metrics::Registry& metrics;
   const record::ClassRules& rules;
-  Access* access = nullptr;  // nullptr: everything is allowed
+  Access* access = nullptr;     // nullptr: everything is allowed
+  log::Saver* saver = nullptr;  // writes checkpoints; nullptr: the loop's thread itself
 };
 
 // What the API shows of a session.

@@ -212,7 +212,7 @@ class BrokerImpl final : public Broker {
   void note_classes(Entry& entry);
   std::string checkpoint_path() const;
   void pin() const;
-  Result<> save(Position position, const Buffer& state);
+  Result<> save(Position position, Buffer state);
 
   struct Hash {
     using is_transparent = void;
@@ -228,6 +228,7 @@ class BrokerImpl final : public Broker {
   SteadyWall wall_;
   Access allow_all_;
   Access& access_;
+  log::Saver* saver_;
   Options options_;  // sessions refer to it: what they were told at CONNECT must stay
   const std::string dir_;
   Counters counters_;

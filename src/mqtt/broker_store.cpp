@@ -185,7 +185,7 @@ Result<> BrokerImpl::checkpoint() {
   if (!deferred_.empty() || live_ <= saved_) return {};
   pin();
   auto state = snapshot();
-  if (log_.committed_end() >= live_) return save(live_, state);
+  if (log_.committed_end() >= live_) return save(live_, std::move(state));
   snapshot_.emplace(live_, std::move(state));
   return {};
 }
@@ -204,8 +204,8 @@ void BrokerImpl::pin() const {
   log_.pin("mqtt", before, std::move(positions));
 }
 
-Result<> BrokerImpl::save(Position position, const Buffer& state) {
-  TRY(log::save(files_, checkpoint_path(), checkpoint_version, position, state, log_));
+Result<> BrokerImpl::save(Position position, Buffer state) {
+  TRY(log::save(files_, saver_, checkpoint_path(), checkpoint_version, position, std::move(state), log_));
   saved_ = position;
   return {};
 }

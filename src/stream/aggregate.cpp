@@ -5,6 +5,8 @@
 #include <bit>
 #include <cmath>
 
+#include "stream/limits.hpp"
+
 namespace skerry::stream {
 namespace {
 
@@ -54,25 +56,7 @@ Twice divide(Twice a, double n) {
 bool is_variance(Function f) {
   return f == Function::stddev_pop || f == Function::stddev_samp || f == Function::var_pop || f == Function::var_samp;
 }
-bool is_extreme(Function f) { return f == Function::min || f == Function::max; }
 bool is_exact(const Type& type) { return !type.is_approximate(); }
-
-bool input_null(const Aggregate& one, const Store& store, std::uint64_t at) {
-  const auto place = store.place(at);
-  const auto& input = one.input;
-  return store.column(static_cast<std::size_t>(input.column)).null(place) ||
-         (input.factor >= 0 && store.column(static_cast<std::size_t>(input.factor)).null(place));
-}
-
-// False when it is NULL, a product of more than 38 digits included.
-bool exact_input(const Aggregate& one, const Store& store, std::uint64_t at, Int128& out) {
-  if (input_null(one, store, at)) return false;
-  const auto place = store.place(at);
-  out = store.column(static_cast<std::size_t>(one.input.column)).exact(place);
-  if (one.input.factor < 0) return true;
-  return decimal_multiply(out, store.column(static_cast<std::size_t>(one.input.factor)).exact(place), 0,
-                          one.input.type.precision, out);
-}
 
 void add_exact(std::uint64_t* words, Int128 value, bool minus) {
   const auto low = static_cast<Uint128>(value);
@@ -133,16 +117,6 @@ double squares_about_mean(const std::uint64_t* words) {
   return left.high <= std::ldexp(std::abs(squares.high), -98) ? 0 : left.high;
 }
 
-double number_of(const Aggregate& one, const Store& store, std::uint64_t at, bool& null) {
-  null = input_null(one, store, at);
-  if (null) return 0;
-  const auto& column = store.column(static_cast<std::size_t>(one.input.column));
-  if (column.held() == Held::f64) return column.approximate(store.place(at));
-  Int128 exact = 0;
-  if (!exact_input(one, store, at, exact)) return null = true, 0;
-  return to_double(exact, one.input.type.kind == Kind::decimal ? one.input.type.scale : 0);
-}
-
 void put_double(Column& to, std::size_t row, const Type& type, double value) {
   to.null[row] = 0;
   if (to.held == Held::f64) {
@@ -200,19 +174,212 @@ bool better(const Aggregate& one, const Value& a, const Value& b) {
   return one.function == Function::min ? order < 0 : order > 0;
 }
 
-// The queue of a minimum or maximum of doubles, where most of the time goes. NaN is above all.
-void enter_double(Queue& queue, const StoredColumn& column, const Store& store, std::uint64_t at, bool least) {
-  const double value = column.approximate(store.place(at));
-  const auto above = [](double a, double b) { return a > b || (std::isnan(a) && !std::isnan(b)); };
+// ---- steps ----
+
+// Adds what enters and takes away what leaves; `fetch(columns, row, value)` is false for NULL.
+template <typename Value, typename Fetch, typename Add, typename Result>
+void run_sums(const Aggregate& one, const Moves& moves, Fetch fetch, Add add, Result result) {
+  for (const auto& step : moves.steps) {
+    auto* const words = step.state->words.data() + one.word;
+    Value value{};
+    if (step.enters && fetch(moves.in, step.row, value)) add(words, value, false);
+    for (auto gone = step.gone_begin; gone < step.gone_end; ++gone) {
+      if (fetch(moves.gone, gone, value)) add(words, value, true);
+    }
+    if (step.to != no_result) result(words, step.to);
+  }
+}
+
+using Columns = std::span<const Column* const>;
+
+// An exact input as 128 bits, by how its columns hold it.
+template <typename F>
+void with_exact_input(const Aggregate& one, F use) {
+  const auto a = static_cast<std::size_t>(one.input.column);
+  if (one.input.factor >= 0) {
+    const auto b = static_cast<std::size_t>(one.input.factor);
+    use([a, b, precision = one.input.type.precision](Columns in, std::size_t row, Int128& out) {
+      const auto& x = *in[a];
+      const auto& y = *in[b];
+      if ((x.null[row] | y.null[row]) != 0) return false;
+      return decimal_multiply(x.held == Held::i128 ? x.i128[row] : x.i64[row],
+                              y.held == Held::i128 ? y.i128[row] : y.i64[row], 0, precision, out);
+    });
+    return;
+  }
+  use([a](Columns in, std::size_t row, Int128& out) {
+    const auto& x = *in[a];
+    if (x.null[row]) return false;
+    out = x.held == Held::i128 ? x.i128[row] : x.i64[row];
+    return true;
+  });
+}
+
+void apply_exact(const Aggregate& one, const Moves& moves, Column& to) {
+  // The usual case by itself: a sum of DECIMALs whose digits all count.
+  const bool plain = one.function == Function::sum && to.held == Held::i128 &&
+                     one.type.precision == decimal_digits_max && one.type.scale == one.input.type.scale;
+  with_exact_input(one, [&](auto fetch) {
+    if (plain) {
+      run_sums<Int128>(one, moves, fetch, add_exact, [&to](const std::uint64_t* words, std::size_t row) {
+        const auto sum = static_cast<Int128>(static_cast<Uint128>(words[1]) | static_cast<Uint128>(words[2]) << 64);
+        to.i128[row] = sum;
+        to.null[row] = words[0] == 0 || words[3] != (sum < 0 ? ~std::uint64_t{0} : 0) || !fits(sum, 38);
+      });
+      return;
+    }
+    run_sums<Int128>(one, moves, fetch, add_exact,
+                     [&](const std::uint64_t* words, std::size_t row) { exact_result(one, words, to, row); });
+  });
+}
+
+void apply_doubles(const Aggregate& one, const Moves& moves, Column& to) {
+  const bool squares = is_variance(one.function);
+  const auto add = [squares](std::uint64_t* words, double value, bool minus) {
+    add_double(words, value, minus, squares);
+  };
+  const auto result = [&](const std::uint64_t* words, std::size_t row) { double_result(one, words, to, row); };
+  if (one.input.factor < 0 && one.input.type.held() == Held::f64) {
+    const auto fetch = [a = static_cast<std::size_t>(one.input.column)](Columns in, std::size_t row, double& out) {
+      out = in[a]->f64[row];
+      return in[a]->null[row] == 0;
+    };
+    run_sums<double>(one, moves, fetch, add, result);
+    return;
+  }
+  with_exact_input(one, [&](auto exact) {
+    const int scale = one.input.type.kind == Kind::decimal ? one.input.type.scale : 0;
+    const auto fetch = [exact, scale](Columns in, std::size_t row, double& out) {
+      Int128 value = 0;
+      if (!exact(in, row, value)) return false;
+      out = to_double(value, scale);
+      return true;
+    };
+    run_sums<double>(one, moves, fetch, add, result);
+  });
+}
+
+void apply_count(const Aggregate& one, const Moves& moves, Column& to) {
+  const bool all = one.function != Function::count;
+  const auto counts = [&](Columns in, std::size_t row) {
+    if (all) return true;
+    if (in[static_cast<std::size_t>(one.input.column)]->null[row]) return false;
+    return one.input.factor < 0 || !in[static_cast<std::size_t>(one.input.factor)]->null[row];
+  };
+  const bool leaves = one.function != Function::row_number;
+  for (const auto& step : moves.steps) {
+    auto& count = step.state->words[one.word];
+    if (step.enters) count += counts(moves.in, step.row);
+    for (auto gone = step.gone_begin; leaves && gone < step.gone_end; ++gone) count -= counts(moves.gone, gone);
+    if (step.to == no_result) continue;
+    to.null[step.to] = 0;
+    to.i64[step.to] = static_cast<std::int64_t>(count);
+  }
+}
+
+template <typename T>
+auto& values_of(Queue& queue) {
+  if constexpr (std::is_same_v<T, double>)
+    return queue.f64;
+  else if constexpr (std::is_same_v<T, Int128>)
+    return queue.i128;
+  else
+    return queue.text;
+}
+
+// NaN is above all.
+template <typename T>
+bool is_above(const T& a, const T& b) {
+  if constexpr (std::is_same_v<T, double>)
+    return a > b || (std::isnan(a) && !std::isnan(b));
+  else
+    return a > b;
+}
+
+template <typename T, typename U>
+void enter_queue(Queue& queue, std::uint64_t at, const U& value, bool least) {
+  auto& values = values_of<T>(queue);
   while (!queue.empty()) {
-    const double last = column.approximate(store.place(queue.at.back()));
-    if (least ? above(value, last) : above(last, value)) break;
+    const U last = values.back();  // of a text: a view
+    const bool stays = least ? is_above<U>(value, last) : is_above<U>(last, value);
+    if (stays) break;
     queue.at.pop_back();
+    values.pop_back();
   }
   queue.at.push_back(at);
+  values.emplace_back(value);
+}
+
+template <typename T>
+void leave_queue(Queue& queue, std::uint64_t first) {
+  while (!queue.empty() && queue.at[queue.first] < first) ++queue.first;
+  if (queue.first < 16 || queue.first * 2 <= queue.at.size()) return;
+  auto& values = values_of<T>(queue);
+  queue.at.erase(queue.at.begin(), queue.at.begin() + static_cast<std::ptrdiff_t>(queue.first));
+  values.erase(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(queue.first));
+  queue.first = 0;
+}
+
+// `read(column, row)` gives a value, `put(row, value)` a result.
+template <typename T, typename Read, typename Put>
+void apply_queue(const Aggregate& one, const Moves& moves, Column& to, Read read, Put put) {
+  const auto column = static_cast<std::size_t>(one.input.column);
+  const bool least = one.function == Function::min;
+  for (const auto& step : moves.steps) {
+    auto& queue = step.state->queues[one.slot];
+    if (queue.first == queue.at.size()) queue.clear();
+    if (step.enters && !moves.in[column]->null[step.row])
+      enter_queue<T>(queue, step.at, read(*moves.in[column], step.row), least);
+    leave_queue<T>(queue, step.first);
+    if (step.to == no_result) continue;
+    to.null[step.to] = queue.empty();
+    if (!queue.empty()) put(step.to, values_of<T>(queue)[queue.first]);
+  }
+}
+
+void apply_extreme(const Aggregate& one, const Moves& moves, Column& to, Arena& arena) {
+  switch (one.input.type.held()) {
+    case Held::f64:
+      return apply_queue<double>(
+          one, moves, to, [](const Column& c, std::size_t row) { return c.f64[row]; },
+          [&](std::size_t row, double v) { to.f64[row] = v; });
+    case Held::i128:
+      return apply_queue<Int128>(
+          one, moves, to, [](const Column& c, std::size_t row) { return c.i128[row]; },
+          [&](std::size_t row, Int128 v) { to.i128[row] = v; });
+    case Held::i64:
+      return apply_queue<Int128>(
+          one, moves, to, [](const Column& c, std::size_t row) { return static_cast<Int128>(c.i64[row]); },
+          [&](std::size_t row, Int128 v) { to.i64[row] = static_cast<std::int64_t>(v); });
+    default:
+      return apply_queue<std::string>(
+          one, moves, to, [](const Column& c, std::size_t row) { return c.text[row]; },
+          [&](std::size_t row, const std::string& v) { to.text[row] = arena.keep(v); });
+  }
+}
+
+// Of a window without a lower end.
+void apply_kept(const Aggregate& one, const Moves& moves, Column& to, Arena& arena) {
+  const auto& column = *moves.in[static_cast<std::size_t>(one.input.column)];
+  for (const auto& step : moves.steps) {
+    auto& kept = step.state->kept[one.slot];
+    const auto value = value_at(column, step.row);
+    bool take = !kept.set || one.function == Function::last_value;
+    if (is_extreme(one.function)) take = !value.null && (!kept.set || better(one, value, kept.get()));
+    if (take) kept.keep(value);
+    if (step.to != no_result) put_value(to, step.to, kept.set ? kept.get() : Value{}, arena);
+  }
 }
 
 }  // namespace
+
+void Queue::clear() {
+  at.clear(), f64.clear(), i128.clear(), text.clear();
+  first = 0;
+}
+
+bool is_extreme(Function f) { return f == Function::min || f == Function::max; }
+bool is_picked(Function f) { return f == Function::first_value || f == Function::lag; }
 
 void Kept::keep(const Value& v) {
   set = true;
@@ -258,132 +425,31 @@ void start(AggregateState& state, const std::vector<Aggregate>& all, bool keeps_
     state.kept.resize(slots);
 }
 
-void enter(AggregateState& state, const Aggregate& one, const Store& store, std::uint64_t at, bool keeps_rows) {
-  auto* words = state.words.data() + one.word;
-  switch (one.function) {
-    case Function::count_all:
-    case Function::row_number: ++words[0]; return;
-    case Function::count: words[0] += !input_null(one, store, at); return;
-    case Function::lag: return;
-    case Function::min:
-    case Function::max: {
-      if (input_null(one, store, at)) return;
-      const auto& column = store.column(static_cast<std::size_t>(one.input.column));
-      if (keeps_rows && column.held() == Held::f64) {
-        enter_double(state.queues[one.slot], column, store, at, one.function == Function::min);
-        return;
-      }
-      const auto value = column.get(store.place(at));
-      if (!keeps_rows) {
-        auto& kept = state.kept[one.slot];
-        if (!kept.set || better(one, value, kept.get())) kept.keep(value);
-        return;
-      }
-      auto& queue = state.queues[one.slot];
-      while (!queue.empty() && !better(one, column.get(store.place(queue.at.back())), value)) queue.at.pop_back();
-      if (queue.first > queue.at.size()) queue.first = queue.at.size();
-      queue.at.push_back(at);
-      return;
-    }
-    case Function::first_value:
-    case Function::last_value:
-      if (!keeps_rows) {
-        auto& kept = state.kept[one.slot];
-        if (one.function == Function::last_value || !kept.set) {
-          kept.keep(store.column(static_cast<std::size_t>(one.input.column)).get(store.place(at)));
-        }
-      }
-      return;
-    default: break;
-  }
-  if (!is_variance(one.function) && is_exact(one.input.type)) {
-    Int128 value = 0;
-    if (exact_input(one, store, at, value)) add_exact(words, value, false);
-    return;
-  }
-  bool null = false;
-  const double value = number_of(one, store, at, null);
-  if (!null) add_double(words, value, false, is_variance(one.function));
-}
-
-void leave(AggregateState& state, const Aggregate& one, const Store& store, std::uint64_t at) {
-  auto* words = state.words.data() + one.word;
-  switch (one.function) {
-    case Function::count_all: --words[0]; return;
-    case Function::count: words[0] -= !input_null(one, store, at); return;
-    case Function::min:
-    case Function::max: {
-      auto& queue = state.queues[one.slot];
-      if (!queue.empty() && queue.at[queue.first] == at) queue.pop_front();
-      return;
-    }
-    case Function::first_value:
-    case Function::last_value:
-    case Function::lag:
-    case Function::row_number: return;
-    default: break;
-  }
-  if (!is_variance(one.function) && is_exact(one.input.type)) {
-    Int128 value = 0;
-    if (exact_input(one, store, at, value)) add_exact(words, value, true);
-    return;
-  }
-  bool null = false;
-  const double value = number_of(one, store, at, null);
-  if (!null) add_double(words, value, true, is_variance(one.function));
-}
-
-void result(const AggregateState& state, const Aggregate& one, const Store& store, std::uint64_t first,
-            std::uint64_t end, bool keeps_rows, Column& to, std::size_t row, Arena& arena) {
-  const auto* words = state.words.data() + one.word;
+void apply(const Aggregate& one, const Moves& moves, Column& results, Arena& arena) {
   switch (one.function) {
     case Function::count_all:
     case Function::count:
-    case Function::row_number:
-      to.null[row] = 0;
-      to.i64[row] = static_cast<std::int64_t>(words[0]);
-      return;
+    case Function::row_number: return apply_count(one, moves, results);
+    case Function::lag: return;
     case Function::min:
     case Function::max:
+      return moves.keeps_rows ? apply_extreme(one, moves, results, arena) : apply_kept(one, moves, results, arena);
     case Function::first_value:
-    case Function::last_value: {
-      Value value;
-      if (!keeps_rows) {
-        if (state.kept[one.slot].set) value = state.kept[one.slot].get();
-      } else if (is_extreme(one.function)) {
-        const auto& queue = state.queues[one.slot];
-        if (!queue.empty()) {
-          if (to.held == Held::f64) {
-            to.null[row] = 0;
-            to.f64[row] = store.column(static_cast<std::size_t>(one.input.column))
-                              .approximate(store.place(queue.at[queue.first]));
-            return;
-          }
-          value = store.column(static_cast<std::size_t>(one.input.column)).get(store.place(queue.at[queue.first]));
-        }
-      } else if (first < end) {
-        const auto at = one.function == Function::first_value ? first : end - 1;
-        value = store.column(static_cast<std::size_t>(one.input.column)).get(store.place(at));
+      if (!moves.keeps_rows) apply_kept(one, moves, results, arena);
+      return;
+    case Function::last_value:
+      if (!moves.keeps_rows) return apply_kept(one, moves, results, arena);
+      for (const auto& step : moves.steps) {  // a row is the last of its own frame
+        if (step.to != no_result)
+          copy_value(results, step.to, *moves.in[static_cast<std::size_t>(one.input.column)], step.row);
       }
-      put_value(to, row, value, arena);
       return;
-    }
-    case Function::lag: {
-      Value value;
-      const auto back = static_cast<std::uint64_t>(one.offset) + 1;
-      if (end - first >= back)
-        value = store.column(static_cast<std::size_t>(one.input.column)).get(store.place(end - back));
-      else if (one.fallback >= 0)
-        value = store.column(static_cast<std::size_t>(one.fallback)).get(store.place(end - 1));
-      put_value(to, row, value, arena);
-      return;
-    }
     default: break;
   }
   if (!is_variance(one.function) && is_exact(one.input.type))
-    exact_result(one, words, to, row);
+    apply_exact(one, moves, results);
   else
-    double_result(one, words, to, row);
+    apply_doubles(one, moves, results);
 }
 
 void save(Buffer& to, const AggregateState& state, const std::vector<Aggregate>& all, bool keeps_rows) {

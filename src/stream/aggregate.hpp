@@ -1,10 +1,14 @@
-// Aggregates of a window: take a row in, take it out again, tell the result. Their state is a few words per key.
+// Aggregates of a window: take rows in, take them out again, tell the results. Their state is a few words per key.
+//
+// One aggregate goes over all rows of a micro-batch before the next does, whatever keys they are of: which key a row is
+// of, where it stands and what has left its frame has been settled before, in steps.
 //
 // Sums of integers and DECIMALs are exact (192 bits); of doubles they carry twice the digits, so that what comes in and
 // leaves again leaves no trace worth telling. What is not finite is counted apart.
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -49,18 +53,15 @@ struct Aggregate {
   std::size_t words() const;
 };
 
-// min and max over a window that moves: candidates in order, by absolute index.
+// min and max over a window that moves: candidates in order, with their absolute index.
 struct Queue {
   std::vector<std::uint64_t> at;
+  std::vector<double> f64;  // of these, that of the type
+  std::vector<Int128> i128;
+  std::vector<std::string> text;
   std::size_t first = 0;
   bool empty() const { return first == at.size(); }
-  void pop_front() {
-    if (++first * 2 > at.size() && first >= 16) {
-      at.erase(at.begin(), at.begin() + static_cast<std::ptrdiff_t>(first));
-      first = 0;
-    }
-  }
-  void clear() { at.clear(), first = 0; }
+  void clear();
 };
 
 // A value kept by itself, for a window that never gives rows up.
@@ -80,13 +81,33 @@ struct AggregateState {
   std::vector<Kept> kept;
 };
 
+inline constexpr std::uint32_t no_result = UINT32_MAX;
+
+// A row enters the frame of its key, and rows before leave it.
+struct Step {
+  AggregateState* state = nullptr;
+  std::uint64_t at = 0;          // the row's index in the store
+  std::uint64_t first = 0;       // where the frame begins now
+  std::uint32_t row = 0;         // of the columns that enter
+  std::uint32_t gone_begin = 0;  // of the columns that leave
+  std::uint32_t gone_end = 0;
+  std::uint32_t to = no_result;  // row of the results
+  bool enters = true;            // false: rows only leave
+};
+
+struct Moves {
+  std::span<const Step> steps;
+  std::span<const Column* const> in;    // stored columns of the rows that enter
+  std::span<const Column* const> gone;  // and of those that leave
+  bool keeps_rows = true;               // else min, max, first and last value are kept by themselves
+};
+
 void start(AggregateState& state, const std::vector<Aggregate>& all, bool keeps_rows);
-// Row `at` of the store enters. With `keeps_rows` min and max use their queues, else values kept.
-void enter(AggregateState& state, const Aggregate& one, const Store& store, std::uint64_t at, bool keeps_rows);
-void leave(AggregateState& state, const Aggregate& one, const Store& store, std::uint64_t at);
-// Into row `row` of `to`. `first` and `end` bound the frame in the store.
-void result(const AggregateState& state, const Aggregate& one, const Store& store, std::uint64_t first,
-            std::uint64_t end, bool keeps_rows, Column& to, std::size_t row, Arena& arena);
+// All steps of one aggregate. Of a window that keeps rows, FIRST_VALUE and LAG are not its business: they lie in the
+// store.
+void apply(const Aggregate& one, const Moves& moves, Column& results, Arena& arena);
+bool is_extreme(Function function);
+bool is_picked(Function function);  // FIRST_VALUE, LAG
 void save(Buffer& to, const AggregateState& state, const std::vector<Aggregate>& all, bool keeps_rows);
 bool load(Reader& from, AggregateState& state, const std::vector<Aggregate>& all, bool keeps_rows);
 

@@ -54,7 +54,8 @@ class EngineImpl final : public Engine {
   void write_cause(std::span<const Ref> refs, const record::RecordView& cause);
   void write_row(const Ref& ref, const record::RecordView& cause, std::string_view id, std::string_view alert_id);
   Result<> flush();
-  Buffer state() const;
+  log::State state() const;
+  std::uint64_t checkpoint_records() const;
 
   Deps deps_;
   std::string path_;
@@ -66,14 +67,20 @@ class EngineImpl final : public Engine {
   Position outputs_end_{};  // one past the newest result appended: a checkpoint must not be older on disk than it
   Position replay_end_{};   // the log's end at open: what is read before is not measured
   Position saved_{};
-  std::optional<log::Checkpoint> waiting_;  // taken, its position not yet committed
+  struct Taken {
+    Position position;
+    log::State state;
+  };
+  std::optional<Taken> waiting_;  // its position is not yet committed
   Position waiting_for_{};
   log::Rows rows_ = log::Rows::left_out;  // unless a pipeline reads what others may store so
   Arena arena_;
   std::vector<Ref> refs_;
-  std::string bytes_;            // topics and payloads of outputs_
-  std::vector<Output> outputs_;  // made, not yet appended
-  std::size_t appended_ = 0;     // of outputs_
+  std::vector<std::string> ids_;         // of one cause's alerts and commands
+  std::vector<record::Record> records_;  // of one append
+  std::string bytes_;                    // topics and payloads of outputs_
+  std::vector<Output> outputs_;          // made, not yet appended
+  std::size_t appended_ = 0;             // of outputs_
   metrics::Histogram* decision_ = nullptr;
 };
 
@@ -101,7 +108,7 @@ Result<> EngineImpl::start(std::vector<PipelineText> texts) {
                                        "From a reading in the log to the alert or command it caused in the log.");
   next_ = deps_.log.begin();
   bool changed = true;
-  if (auto found = TRY(log::load(deps_.files, path_, state_format, deps_.log))) {
+  if (auto found = TRY(log::load(deps_.files, path_, state_format, deps_.log, state_format_oldest))) {
     changed = TRY(restore(*found));
     next_ = found->position;
   }
@@ -139,7 +146,7 @@ Result<> EngineImpl::replace(std::vector<PipelineText> texts) {
   }
   groups_.clear();
   make_groups();
-  waiting_ = log::Checkpoint{next_, state()};  // so that a crash finds the new ones where they began
+  waiting_.emplace(next_, state());  // so that a crash finds the new ones where they began
   waiting_for_ = std::max(next_, outputs_end_);
   return checkpoint();
 }
@@ -320,15 +327,15 @@ void EngineImpl::run_slice(std::span<const record::RecordView> records) {
 // All that one pipeline makes of one record. Ids first, so that a command can name its alert whatever the order.
 void EngineImpl::write_cause(std::span<const Ref> refs, const record::RecordView& cause) {
   const auto& one = *live_[refs[0].pipeline];
-  std::vector<std::string> ids(refs.size());
+  ids_.resize(std::max(ids_.size(), refs.size()));
   std::string_view alert;
   for (std::uint32_t i = 0; i < refs.size(); ++i) {
     const auto kind = one.sinks[refs[i].sink].payload;
     if (kind == Payload::plain) continue;
-    ids[i] = record::stable_id(one.name, one.version, cause.position, i);
-    if (kind == Payload::alert && alert.empty()) alert = ids[i];
+    ids_[i] = record::stable_id(one.name, one.version, cause.position, i);
+    if (kind == Payload::alert && alert.empty()) alert = ids_[i];
   }
-  for (std::size_t i = 0; i < refs.size(); ++i) write_row(refs[i], cause, ids[i], alert);
+  for (std::size_t i = 0; i < refs.size(); ++i) write_row(refs[i], cause, ids_[i], alert);
 }
 
 void EngineImpl::write_row(const Ref& ref, const record::RecordView& cause, std::string_view id,
@@ -393,7 +400,8 @@ void EngineImpl::write_row(const Ref& ref, const record::RecordView& cause, std:
 // parted.
 Result<> EngineImpl::flush() {
   while (appended_ < outputs_.size()) {
-    std::vector<record::Record> records;
+    auto& records = records_;
+    records.clear();
     std::size_t bytes = 0;
     std::size_t end = appended_;
     while (end < outputs_.size()) {
@@ -434,30 +442,38 @@ Result<> EngineImpl::flush() {
 
 // ---- what lives on ----
 
-Buffer EngineImpl::state() const {
-  Buffer to;
-  append_varint(to, live_.size());
+log::State EngineImpl::state() const {
+  log::State to;
+  append_varint(to.open(), live_.size());
   for (const auto& one : live_) {
-    append_counted(to, as_bytes(one->name));
-    append_counted(to, as_bytes(one->version));
-    append_varint(to, one->start.value);
-    Buffer own;
+    append_counted(to.open(), as_bytes(one->name));
+    append_counted(to.open(), as_bytes(one->version));
+    append_varint(to.open(), one->start.value);
+    log::State own;
     one->plan->save(own);
-    append_counted(to, own);
+    append_varint(to.open(), own.size());
+    to.append(std::move(own));
   }
   return to;
+}
+
+// Full windows are worth writing less often: their bytes wear the disk, and so many records are soon read again.
+std::uint64_t EngineImpl::checkpoint_records() const {
+  std::uint64_t rows = 0;
+  for (const auto& one : live_) rows += one->plan->kept_rows();
+  return std::max(deps_.options.checkpoint_records_min, rows < full_window_rows ? 0 : rows / 4);
 }
 
 Result<> EngineImpl::checkpoint() {
   // Results that are not on disk yet would be lost if the state claimed that they are: it waits for them.
   if (waiting_) {
     if (deps_.log.committed_end() < waiting_for_) return {};
-    TRY(log::save(deps_.files, path_, state_format, waiting_->position, waiting_->state, deps_.log));
     saved_ = waiting_->position;
-    waiting_.reset();
+    auto waited = *std::exchange(waiting_, {});
+    TRY(log::save(deps_.files, deps_.saver, path_, state_format, waited.position, std::move(waited.state), deps_.log));
   }
-  if (!outputs_.empty() || next_ - saved_ < deps_.options.checkpoint_records_min) return {};
-  waiting_ = log::Checkpoint{next_, state()};
+  if (!outputs_.empty() || next_ - saved_ < checkpoint_records()) return {};
+  waiting_.emplace(next_, state());
   waiting_for_ = std::max(next_, outputs_end_);
   if (deps_.log.committed_end() < waiting_for_) return {};
   return checkpoint();

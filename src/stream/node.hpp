@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "log/checkpoint.hpp"
 #include "stream/column.hpp"
 #include "stream/expression.hpp"
 
@@ -22,10 +23,11 @@ class Node {
   void mark(std::size_t column);
   virtual void run(Arena& arena) = 0;
   // State that must live on; nothing for most.
-  virtual void save(Buffer&) const {}
+  virtual void save(log::State&) const {}
   virtual bool load(Reader&) { return true; }
-  virtual std::uint64_t take_late() { return 0; }     // rows dropped as late since the last call
-  virtual std::uint64_t take_dropped() { return 0; }  // keys and rows given up for a limit since the last call
+  virtual std::uint64_t take_late() { return 0; }        // rows dropped as late since the last call
+  virtual std::uint64_t kept_rows() const { return 0; }  // in windows
+  virtual std::uint64_t take_dropped() { return 0; }     // keys and rows given up for a limit since the last call
 
   Scope scope;
   std::vector<bool> used;
@@ -57,7 +59,7 @@ class TableNode final : public Node {
   RowMeta& at_last() { return meta_.back(); }
   std::size_t add_row(const RowMeta& meta);
   void run(Arena& arena) override;
-  void save(Buffer& to) const override;
+  void save(log::State& to) const override;
   bool load(Reader& from) override;
   std::int64_t watermark() const { return watermark_; }
 
@@ -106,7 +108,7 @@ class UnionNode final : public Node {
  public:
   UnionNode(Scope scope, std::vector<Node*> branches);
   void run(Arena& arena) override;
-  void save(Buffer& to) const override;
+  void save(log::State& to) const override;
   bool load(Reader& from) override;
 
  private:

@@ -36,7 +36,8 @@ class Plan {
   bool has_values() const;
   void run(Arena& arena);
 
-  void save(Buffer& to) const;
+  void save(log::State& to) const;
+  std::uint64_t kept_rows() const;  // in all windows
   bool load(Reader& from);
   const std::vector<std::unique_ptr<Node>>& nodes() const { return nodes_; }
   const std::map<std::string, std::string>& settings() const { return settings_; }

@@ -484,12 +484,19 @@ bool Plan::has_values() const {
                              [](const auto& n) { return n->active && dynamic_cast<const ValuesNode*>(n.get()); });
 }
 
-void Plan::save(Buffer& to) const {
+void Plan::save(log::State& to) const {
   for (const auto& node : nodes_) {
-    Buffer own;
+    log::State own;
     if (node->active) node->save(own);
-    append_counted(to, own);
+    append_varint(to.open(), own.size());
+    to.append(std::move(own));
   }
+}
+
+std::uint64_t Plan::kept_rows() const {
+  std::uint64_t rows = 0;
+  for (const auto& node : nodes_) rows += node->kept_rows();
+  return rows;
 }
 
 bool Plan::load(Reader& from) {

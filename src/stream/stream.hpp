@@ -19,6 +19,7 @@
 #include "base/files.hpp"
 #include "base/metrics.hpp"
 #include "base/result.hpp"
+#include "log/checkpoint.hpp"
 #include "log/follower.hpp"
 #include "log/log.hpp"
 #include "record/classes.hpp"
@@ -54,6 +55,7 @@ struct Deps {
   metrics::Registry& metrics;
   record::ClassRules classes;
   Options options = {};
+  log::Saver* saver = nullptr;  // saves checkpoints; nothing: the stepping thread itself
 };
 
 class Engine : public log::Follower {

@@ -126,7 +126,7 @@ class Powered {
     if (!disk_.is_cut()) (void)node_->readers().round();
     if (++turns_ % 64 == 0) node_->readers().tick();
     if (world_.chance().one_in(200)) node_->readers().checkpoint();
-    if (world_.chance().one_in(50)) (void)log.tidy();
+    if (world_.chance().one_in(50)) (void)node_->keep_house();
     if (disk_.is_cut()) power_fails();
   }
 
