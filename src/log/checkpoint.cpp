@@ -75,27 +75,27 @@ Result<Buffer> unpack(Bytes file) {
 
 }  // namespace
 
-void State::close() {
+void SavedState::close() {
   if (open_.empty()) return;
   closed_bytes_ += open_.size();
   pieces_.push_back({std::move(open_), {}, 0});
   open_.clear();
 }
 
-void State::share(std::shared_ptr<const std::byte[]> bytes, std::size_t size) {
+void SavedState::share(std::shared_ptr<const std::byte[]> bytes, std::size_t size) {
   close();
   closed_bytes_ += size;
   pieces_.push_back({{}, std::move(bytes), size});
 }
 
-void State::append(State other) {
+void SavedState::append(SavedState other) {
   close();
   closed_bytes_ += other.closed_bytes_;
   for (auto& piece : other.pieces_) pieces_.push_back(std::move(piece));
   open_ = std::move(other.open_);
 }
 
-Result<> save(Files& files, std::string_view path, std::uint32_t version, Position position, const State& state,
+Result<> save(Files& files, std::string_view path, std::uint32_t version, Position position, const SavedState& state,
               const Log& log) {
   if (position > log.committed_end()) {
     return fail(Code::invalid,
@@ -161,7 +161,7 @@ Result<std::optional<Checkpoint>> load(Files& files, std::string_view path, std:
   return checkpoint;
 }
 
-void Saver::put(std::string_view path, std::uint32_t version, Position position, State state) {
+void Saver::put(std::string_view path, std::uint32_t version, Position position, SavedState state) {
   const std::scoped_lock lock(mutex_);
   waiting_.insert_or_assign(std::string(path), Waiting{version, position, std::move(state)});
 }
@@ -179,8 +179,8 @@ Result<bool> Saver::work() {
   return !waiting_.empty();
 }
 
-Result<> save(Files& files, Saver* saver, std::string_view path, std::uint32_t version, Position position, State state,
-              const Log& log) {
+Result<> save(Files& files, Saver* saver, std::string_view path, std::uint32_t version, Position position,
+              SavedState state, const Log& log) {
   if (saver == nullptr) return save(files, path, version, position, state, log);
   saver->put(path, version, position, std::move(state));
   return {};

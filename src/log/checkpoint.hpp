@@ -23,14 +23,14 @@ struct Checkpoint {
 };
 
 // A state to be saved, in pieces: what its reader will not change any more is shared and not copied.
-class State {
+class SavedState {
  public:
-  State() = default;
-  State(Buffer bytes) : open_(std::move(bytes)) {}           // NOLINT(google-explicit-constructor): most are one piece
-  State(Bytes bytes) : open_(bytes.begin(), bytes.end()) {}  // NOLINT(google-explicit-constructor)
-  Buffer& open() { return open_; }                           // its end, to append to
+  SavedState() = default;
+  SavedState(Buffer bytes) : open_(std::move(bytes)) {}  // NOLINT(google-explicit-constructor): most are one piece
+  SavedState(Bytes bytes) : open_(bytes.begin(), bytes.end()) {}  // NOLINT(google-explicit-constructor)
+  Buffer& open() { return open_; }                                // its end, to append to
   void share(std::shared_ptr<const std::byte[]> bytes, std::size_t size);
-  void append(State other);
+  void append(SavedState other);
   std::uint64_t size() const { return closed_bytes_ + open_.size(); }
   // Piece after piece, in order.
   template <typename F>
@@ -55,12 +55,12 @@ class State {
 };
 
 // Replaces the file atomically; durable when it returns. `version` is the format of `state`.
-Result<> save(Files& files, std::string_view path, std::uint32_t version, Position position, const State& state,
+Result<> save(Files& files, std::string_view path, std::uint32_t version, Position position, const SavedState& state,
               const Log& log);
-// Nothing when there is none. A damaged or unreadable file, another version (older than `oldest`, or newer), another log
-// or a position past the log's end is told to the operator, counted as none, and the reader starts from the log. One past
-// the end proves that the log was put back to an older state: a new epoch begins. Both calls tell the log what its reader
-// has saved (Log::read_to).
+// Nothing when there is none. A damaged or unreadable file, another version (older than `oldest`, or newer), another
+// log or a position past the log's end is told to the operator, counted as none, and the reader starts from the log.
+// One past the end proves that the log was put back to an older state: a new epoch begins. Both calls tell the log what
+// its reader has saved (Log::read_to).
 Result<std::optional<Checkpoint>> load(Files& files, std::string_view path, std::uint32_t version, const Log& log,
                                        std::optional<std::uint32_t> oldest = {});
 
@@ -70,7 +70,7 @@ class Saver {
  public:
   Saver(Files& files, const Log& log) : files_(files), log_(log) {}
   // `position` is committed. A state that waits already for the same path gives way.
-  void put(std::string_view path, std::uint32_t version, Position position, State state);
+  void put(std::string_view path, std::uint32_t version, Position position, SavedState state);
   // Saves one. True when more wait. An error concerns the one: it is gone, its reader puts a newer one some day.
   Result<bool> work();
 
@@ -78,7 +78,7 @@ class Saver {
   struct Waiting {
     std::uint32_t version;
     Position position;
-    State state;
+    SavedState state;
   };
   Files& files_;
   const Log& log_;
@@ -87,7 +87,7 @@ class Saver {
 };
 
 // With a saver later, without one at once.
-Result<> save(Files& files, Saver* saver, std::string_view path, std::uint32_t version, Position position, State state,
-              const Log& log);
+Result<> save(Files& files, Saver* saver, std::string_view path, std::uint32_t version, Position position,
+              SavedState state, const Log& log);
 
 }  // namespace skerry::log

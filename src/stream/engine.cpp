@@ -54,7 +54,7 @@ class EngineImpl final : public Engine {
   void write_cause(std::span<const Ref> refs, const record::RecordView& cause);
   void write_row(const Ref& ref, const record::RecordView& cause, std::string_view id, std::string_view alert_id);
   Result<> flush();
-  log::State state() const;
+  log::SavedState state() const;
   std::uint64_t checkpoint_records() const;
 
   Deps deps_;
@@ -69,7 +69,7 @@ class EngineImpl final : public Engine {
   Position saved_{};
   struct Taken {
     Position position;
-    log::State state;
+    log::SavedState state;
   };
   std::optional<Taken> waiting_;  // its position is not yet committed
   Position waiting_for_{};
@@ -442,14 +442,14 @@ Result<> EngineImpl::flush() {
 
 // ---- what lives on ----
 
-log::State EngineImpl::state() const {
-  log::State to;
+log::SavedState EngineImpl::state() const {
+  log::SavedState to;
   append_varint(to.open(), live_.size());
   for (const auto& one : live_) {
     append_counted(to.open(), as_bytes(one->name));
     append_counted(to.open(), as_bytes(one->version));
     append_varint(to.open(), one->start.value);
-    log::State own;
+    log::SavedState own;
     one->plan->save(own);
     append_varint(to.open(), own.size());
     to.append(std::move(own));

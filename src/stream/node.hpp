@@ -23,7 +23,7 @@ class Node {
   void mark(std::size_t column);
   virtual void run(Arena& arena) = 0;
   // State that must live on; nothing for most.
-  virtual void save(log::State&) const {}
+  virtual void save(log::SavedState&) const {}
   virtual bool load(Reader&) { return true; }
   virtual std::uint64_t take_late() { return 0; }        // rows dropped as late since the last call
   virtual std::uint64_t kept_rows() const { return 0; }  // in windows
@@ -59,7 +59,7 @@ class TableNode final : public Node {
   RowMeta& at_last() { return meta_.back(); }
   std::size_t add_row(const RowMeta& meta);
   void run(Arena& arena) override;
-  void save(log::State& to) const override;
+  void save(log::SavedState& to) const override;
   bool load(Reader& from) override;
   std::int64_t watermark() const { return watermark_; }
 
@@ -108,7 +108,7 @@ class UnionNode final : public Node {
  public:
   UnionNode(Scope scope, std::vector<Node*> branches);
   void run(Arena& arena) override;
-  void save(log::State& to) const override;
+  void save(log::SavedState& to) const override;
   bool load(Reader& from) override;
 
  private:

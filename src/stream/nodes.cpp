@@ -116,7 +116,7 @@ void TableNode::run(Arena& arena) {
   }
 }
 
-void TableNode::save(log::State& to) const { append_le(to.open(), watermark_); }
+void TableNode::save(log::SavedState& to) const { append_le(to.open(), watermark_); }
 bool TableNode::load(Reader& from) {
   watermark_ = from.le<std::int64_t>();
   return from.ok();
@@ -216,7 +216,7 @@ void UnionNode::run(Arena&) {
   for (std::size_t i = 0; i < scope.size(); ++i) out.columns[i] = &merged_[i];
 }
 
-void UnionNode::save(log::State& to) const {
+void UnionNode::save(log::SavedState& to) const {
   for (const auto mark : watermarks_) append_le(to.open(), mark);
 }
 bool UnionNode::load(Reader& from) {

@@ -317,7 +317,7 @@ void OverNode::flush(Arena& arena) {
 }
 
 // A first byte 0, which as a number of keys would have nothing behind it, tells format 2 from 1.
-void OverNode::save(log::State& to) const {
+void OverNode::save(log::SavedState& to) const {
   append_byte(to.open(), 0);
   append_varint(to.open(), keys_.size());
   for (const auto& key : keys_) {

@@ -40,7 +40,7 @@ class OverNode final : public Node {
   };
   OverNode(Node& input, Parts parts, OverLimits limits);
   void run(Arena& arena) override;
-  void save(log::State& to) const override;
+  void save(log::SavedState& to) const override;
   bool load(Reader& from) override;
   std::uint64_t take_late() override { return std::exchange(late_, 0); }
   std::uint64_t take_dropped() override { return std::exchange(dropped_, 0); }

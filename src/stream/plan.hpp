@@ -36,7 +36,7 @@ class Plan {
   bool has_values() const;
   void run(Arena& arena);
 
-  void save(log::State& to) const;
+  void save(log::SavedState& to) const;
   std::uint64_t kept_rows() const;  // in all windows
   bool load(Reader& from);
   const std::vector<std::unique_ptr<Node>>& nodes() const { return nodes_; }

@@ -484,9 +484,9 @@ bool Plan::has_values() const {
                              [](const auto& n) { return n->active && dynamic_cast<const ValuesNode*>(n.get()); });
 }
 
-void Plan::save(log::State& to) const {
+void Plan::save(log::SavedState& to) const {
   for (const auto& node : nodes_) {
-    log::State own;
+    log::SavedState own;
     if (node->active) node->save(own);
     append_varint(to.open(), own.size());
     to.append(std::move(own));

@@ -308,7 +308,7 @@ void Store::drop_until(std::uint64_t at) {
   tail_at_ += gone;
 }
 
-void Store::save(log::State& to) const {
+void Store::save(log::SavedState& to) const {
   append_varint(to.open(), parts_.size() - parts_at_);
   for (auto i = parts_at_; i < parts_.size(); ++i) {
     const auto& rows = parts_[i].rows;

@@ -52,7 +52,7 @@ class Store {
   void drop_until(std::uint64_t at);
   std::uint64_t first_kept() const { return parts_at_ < parts_.size() ? parts_[parts_at_].first : tail_at_; }
   // Rows from first_kept() on.
-  void save(log::State& to) const;
+  void save(log::SavedState& to) const;
   bool load(Reader& from);
   bool load_v1(Reader& from);  // checkpoints of format 1
 

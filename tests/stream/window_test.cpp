@@ -8,6 +8,7 @@
 
 #include "stream/packed.hpp"
 #include "stream/plan.hpp"
+#include "stream/store.hpp"
 
 namespace skerry::stream {
 namespace {
@@ -232,7 +233,7 @@ TEST_P(Windows, AreWhatCountingOutGives) {
     }
     arena.reset();
     if (batch % 13 != 12) continue;
-    log::State state;  // goes on from what was saved
+    log::SavedState state;  // goes on from what was saved
     (*plan)->save(state);
     Buffer bytes;
     ASSERT_TRUE(state.each([&](Bytes piece) { return append_bytes(bytes, piece), Result<>{}; }));
@@ -267,7 +268,7 @@ TEST(WindowState, OfAnOlderProgramIsRead) {
 
   auto plan = Plan::make(sql);
   ASSERT_TRUE(plan.has_value()) << plan.error().text();
-  log::State fresh;
+  log::SavedState fresh;
   (*plan)->save(fresh);
   Buffer bytes, old;
   ASSERT_TRUE(fresh.each([&](Bytes piece) { return append_bytes(bytes, piece), Result<>{}; }));
