@@ -1,4 +1,5 @@
-// A file system that forgets what nobody synced, when it is told to: `kill -USR1` is the power cut.
+// A file system that forgets what nobody synced, when it is told to: `kill -USR1` is the power cut. After `kill -USR2`
+// syncs do nothing: the control, whose users must lose something.
 //
 // usage: bench_forgetfs BACKING MOUNTPOINT      (FUSE 3; ends with the mount)
 // Writes and truncations live in memory until fsync or fdatasync of that file has put them into BACKING. Names are
@@ -38,7 +39,7 @@ std::string backing;
 std::mutex mutex;
 std::map<ino_t, Unsynced> unsynced;  // by BACKING's inode
 std::atomic<bool> cut{false};
-bool ignores_sync = false;  // FORGETFS_IGNORES_SYNC: the control, whose users must lose something
+std::atomic<bool> ignores_sync{false};
 
 std::string real(const char* path) { return backing + path; }
 
@@ -180,7 +181,7 @@ int truncate_file(const char* path, off_t size, fuse_file_info*) {
 int sync_file(const char*, int, fuse_file_info* info) {
   const std::scoped_lock lock(mutex);
   forget_when_told();
-  if (ignores_sync) return 0;
+  if (ignores_sync.load()) return 0;
   const int fd = static_cast<int>(info->fh);
   struct stat st {};
   if (::fstat(fd, &st) != 0) return -errno;
@@ -246,11 +247,12 @@ int main(int argc, char** argv) {
     return 2;
   }
   backing = argv[1];
-  ignores_sync = std::getenv("FORGETFS_IGNORES_SYNC") != nullptr;
   struct sigaction action {};
   action.sa_handler = [](int) { cut.store(true); };
   action.sa_flags = SA_RESTART;
   ::sigaction(SIGUSR1, &action, nullptr);
+  action.sa_handler = [](int) { ignores_sync.store(true); };
+  ::sigaction(SIGUSR2, &action, nullptr);
   fuse_operations operations{};
   operations.getattr = get_attributes;
   operations.open = open_file;

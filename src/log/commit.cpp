@@ -109,6 +109,9 @@ Result<> LogImpl::commit() {
     const std::scoped_lock lock(mutex_);
     was_full = std::exchange(full_, false);
     note_rate(*batch, now);
+    company_ = batch->count();
+    const auto part = std::chrono::duration_cast<std::chrono::microseconds>(now - begun) / company_share;
+    company_until_ = now + std::min(part, company_wait_max);
     tail_.finish(options_.tail_bytes_max);
     ++commits_;
     committed_end_.store(tail_.committed().position.value, std::memory_order_release);

@@ -1,6 +1,8 @@
 // Limits of the log room; what a site may change is in log::Options with these as defaults.
 #pragma once
 
+#include <chrono>
+
 #include "base/bytes.hpp"
 
 namespace skerry::log {
@@ -27,6 +29,8 @@ inline constexpr std::uint64_t ballast_bytes = 256 * KiB;        // removed on a
 inline constexpr std::size_t trims_per_step = 16;                // block files that go with one declaration
 inline constexpr double packed_share_before_known = 0.3;         // of a record's bytes in blocks, before any was made
 inline constexpr double disk_seconds_max = 10.0 * 365 * 86'400;  // longer is not told
+inline constexpr int company_share = 4;  // a batch waits for company at most this part of what a commit takes,
+inline constexpr std::chrono::microseconds company_wait_max{2000};  // and no longer than this
 inline constexpr int read_tries = 3;  // of a place that cannot be read, before it counts as damaged
 static_assert(append_bytes_max < batch_bytes_max);
 static_assert(chunk_raw_bytes_max >= append_bytes_max + chunk_raw_bytes);

@@ -88,11 +88,10 @@ Result<Position> LogImpl::append(std::span<const Record> records, Urgency urgenc
       auto& batch = *tail_.waiting();
       batch.begun = clock_.mono();
       batch.paged = window_is_on(batch.begun);
-      const bool waits = batch.paged && !urgent;
-      const auto due = batch.begun + (waits ? options_.window_max : std::chrono::microseconds{0});
-      due_ = std::max(due, not_before_);
+      due_ = std::max(due_of(batch, urgent), not_before_);
       due_moved = true;
-    } else if (urgent && due_ && *due_ > std::max(tail_.waiting()->begun, not_before_)) {
+    } else if ((urgent || (!tail_.waiting()->paged && tail_.waiting()->count() >= company_)) && due_ &&
+               *due_ > std::max(tail_.waiting()->begun, not_before_)) {
       due_ = std::max(tail_.waiting()->begun, not_before_);
       due_moved = true;
     }
@@ -102,6 +101,14 @@ Result<Position> LogImpl::append(std::span<const Record> records, Urgency urgenc
   if (due_moved) due_wakes_->call();
   appended_->call();
   return first;
+}
+
+// Of a batch that begins. Where many wait for their records at once, the first to come again is followed by the others:
+// a commit that began with it alone would make all of them wait for two.
+Mono LogImpl::due_of(const MemoryBatch& batch, bool urgent) const {
+  if (urgent) return batch.begun;
+  if (batch.paged) return batch.begun + options_.window_max;
+  return batch.count() < company_ ? std::max(batch.begun, company_until_) : batch.begun;
 }
 
 void LogImpl::set_window(const Options& options) {

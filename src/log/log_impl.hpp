@@ -131,6 +131,7 @@ class LogImpl final : public Log {
 
   // commit.cpp
   bool window_is_on(Mono now) const;
+  Mono due_of(const MemoryBatch& batch, bool urgent) const;
   void note_rate(const MemoryBatch& batch, Mono now);
   Result<> write(MemoryBatch& batch, std::uint64_t& bytes);
   Result<std::shared_ptr<Segment>> new_segment(const Mark& first, const Copied* copied, std::uint64_t bytes);
@@ -217,6 +218,8 @@ class LogImpl final : public Log {
   Mono not_before_{};  // after a full disk
   double rate_ = 0;    // arrivals per second, lately
   Mono rate_at_{};
+  std::uint64_t company_ = 0;  // records of the last batch: those who waited for it may all come again
+  Mono company_until_{};       // and a batch waits for them no longer than this
   bool failed_ = false;
   bool full_ = false;
   std::string trouble_;

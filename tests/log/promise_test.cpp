@@ -117,6 +117,48 @@ TEST_F(LogOnSimDisk, TheWindowGathersTwentyOfAThousandPerSecond) {
   EXPECT_EQ(log_->commit_due(), clock_.mono());
 }
 
+// Three who wait for their records come again one after the other: one commit takes all three.
+TEST_F(LogOnSimDisk, ABatchWaitsAMomentForThoseWhoWaitedForTheLast) {
+  class SlowDiskClock final : public Clock {
+   public:
+    Wall wall() override { return Wall{std::chrono::seconds{1'767'225'600}}; }
+    Mono mono() override { return now += step; }
+    Mono now{std::chrono::seconds{1}};
+    std::chrono::microseconds step{0};
+  } clock;
+  options_.profile = Profile::fast;
+  auto log = *Log::open(disk_, clock, "data", options_, metrics_);
+  const auto put = [&](Class cls = Class::medium) {
+    ASSERT_TRUE(log->append({.cls = cls, .topic = "a", .payload = as_bytes("x")}));
+  };
+  const auto commit = [&] {
+    clock.step = std::chrono::microseconds{400};  // each look at the clock is that much later
+    ASSERT_TRUE(log->commit());
+    clock.step = {};
+  };
+  for (int i = 0; i < 3; ++i) put();
+  commit();
+  put();
+  const auto due = *log->commit_due();
+  EXPECT_GT(due, clock.now);
+  EXPECT_LE(due, clock.now + std::chrono::microseconds{400});
+  put();
+  EXPECT_EQ(log->commit_due(), due);
+  put();
+  EXPECT_LE(*log->commit_due(), clock.now) << "they are complete";
+  commit();
+  put(Class::critical);
+  EXPECT_LE(*log->commit_due(), clock.now) << "what is critical waits for nobody";
+  commit();
+  put();
+  EXPECT_LE(*log->commit_due(), clock.now) << "one alone had waited";
+  for (int i = 0; i < 5; ++i) put();
+  commit();
+  clock.now += std::chrono::seconds{1};
+  put();
+  EXPECT_LE(*log->commit_due(), clock.now) << "after a quiet time nobody is expected";
+}
+
 TEST_F(LogOnSimDisk, PushesBackWhenTooMuchWaits) {
   options_.waiting_bytes_max = 1000;
   open();
