@@ -25,6 +25,8 @@ class FullDisk final : public Files {
   Result<> sync_dir(std::string_view dir) override { return below_.sync_dir(dir); }
   Result<Space> space(std::string_view dir) override;
   Result<std::unique_ptr<File>> lock(std::string_view path) override { return below_.lock(path); }
+  Result<std::uint64_t> place(std::string_view dir) override { return below_.place(dir); }
+  std::uint64_t bytes_to_disk() const override { return below_.bytes_to_disk(); }
 
  private:
   Files& below_;

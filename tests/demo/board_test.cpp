@@ -143,6 +143,11 @@ TEST(FullDisk, TakesNoByteUntilItIsReleased) {
   EXPECT_TRUE((*file)->sync());
   disk.fill(false);
   EXPECT_TRUE((*file)->write(0, as_bytes(text)));
+  // What wears the disk, and which folder it is, are the disk's below.
+  EXPECT_GT(disk.bytes_to_disk(), 0U);
+  EXPECT_EQ(disk.bytes_to_disk(), below.bytes_to_disk());
+  EXPECT_EQ(disk.place("d").value(), below.place("d").value());
+  EXPECT_NE(disk.place("d").value(), 0U);
 }
 
 }  // namespace

@@ -186,6 +186,7 @@ for (const [name, make] of targets()) {
       const row = page.locator('[data-setting="http.port"]');
       await row.waitFor(WAIT);
       assert.match(await row.textContent(), /flag/);
+      assert.match(await row.textContent(), /0 – 65535/);
     });
 
     test("times are the site's, and the page says which zone", async () => {

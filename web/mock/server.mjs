@@ -72,7 +72,7 @@ const SETTINGS = [
   { key: "listen.host", value: "127.0.0.1", origin: "default", default: "127.0.0.1", type: "text", takes_effect: "restart", help: "address that all doors listen on" },
   { key: "log.commit", value: "balanced", origin: "default", default: "balanced", type: "choice", choices: ["balanced", "fast"], takes_effect: "restart", help: "balanced: readings wait for company, for the flash's sake; fast: nothing waits" },
   { key: "log.window_max", value: "20ms", origin: "default", default: "20ms", type: "duration", takes_effect: "restart", help: "longest that a reading waits for company (balanced)" },
-  { key: "http.port", value: "8090", origin: "flag", default: "8080", type: "integer", least: 0, most: 65535, takes_effect: "restart", help: "page, API, health, metrics; 0: the system chooses" },
+  { key: "http.port", value: "8090", origin: "flag", default: "8080", type: "integer", least: "0", most: "65535", takes_effect: "restart", help: "page, API, health, metrics; 0: the system chooses" },
   { key: "pipelines.shipped", value: "true", origin: "environment", default: "true", type: "boolean", takes_effect: "restart", help: "run the pipelines that come with Skerry" },
 ];
 

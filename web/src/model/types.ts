@@ -139,8 +139,8 @@ export interface Setting {
   type: string;
   help: string;
   unit?: string | null;
-  least?: number | null;
-  most?: number | null;
+  least?: string | null; // written as the value is: 1s, 64KiB
+  most?: string | null;
   choices?: string[] | null;
   takes_effect?: string;
 }

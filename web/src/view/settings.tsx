@@ -2,11 +2,10 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Problem, get, why } from "../api.ts";
-import { bytes, integer } from "../model/format.ts";
 import type { List, Setting } from "../model/types.ts";
 import { refine, route } from "../route.ts";
 import { status } from "../state.ts";
-import { named, spanText, t } from "../words.ts";
+import { named, t } from "../words.ts";
 import { Search, Toggle } from "./bits.tsx";
 
 export function SettingsPage() {
@@ -60,7 +59,7 @@ function Line({ setting }: { setting: Setting }) {
   return (
     <tr class={changed ? "changed" : ""} data-setting={setting.key}>
       <th scope="row"><code>{setting.key}</code>{waits && <span class="state bad">{t("restartNeeded")}</span>}<p class="help-text">{setting.help}</p></th>
-      <td class="num">{shownValue(setting.value)}{setting.unit && setting.value !== "" && !setting.value.endsWith(setting.unit) && <span class="unit"> {setting.unit}</span>}</td>
+      <td class="num">{shownValue(setting.value)}{unitOf(setting) && <span class="unit"> {unitOf(setting)}</span>}</td>
       <td title={setting.where}><span class={changed ? "state good" : "label"}>{named("origin", setting.origin)}</span></td>
       <td class="wide num label">{shownValue(setting.default)}<p class="help-text">{setting.takes_effect === "live" ? t("effectLive") : setting.takes_effect === "restart" ? t("effectRestart") : setting.type}{limits && ` · ${limits}`}</p></td>
     </tr>
@@ -71,8 +70,11 @@ function shownValue(value: string) {
   return value === "" ? <span class="label">{t("empty")}</span> : value;
 }
 
-function rangeText({ least, most, type }: Setting): string {
-  if (least == null || most == null || least >= most) return "";
-  const text = type === "bytes" ? bytes : type === "duration" ? (s: number) => spanText(s * 1_000) : integer;
-  return `${text(least)} – ${text(most)}`;
+function rangeText({ least, most }: Setting): string {
+  return least == null || most == null ? "" : `${least} – ${most}`;
+}
+
+// What the value does not say itself.
+function unitOf({ unit, type, value }: Setting): string {
+  return value === "" || type === "duration" || type === "bytes" ? "" : (unit ?? "");
 }
