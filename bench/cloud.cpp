@@ -1,4 +1,5 @@
-// Measures how fast the cloud side applies readings: batches as they travel, into SQLite; beside it a row a reading.
+// Measures how fast the cloud side applies readings: batches as they travel, into SQLite and PostgreSQL; beside it a
+// row a reading.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -9,7 +10,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "cloud/sqlite.hpp"
+#include "cloud/database.hpp"
 #include "cloud/store.hpp"
 #include "sync/ledger.hpp"
 
@@ -84,13 +85,21 @@ void must(const Result<>& result) {
 }
 
 void tell(const char* what, const Timing& t, std::uint64_t readings, std::uint64_t bytes) {
-  std::printf("%-28s %9.0f readings/s wall %9.0f readings/s CPU %6.2f us CPU/reading %6.1f bytes/reading\n", what,
+  std::printf("%-32s %9.0f readings/s wall %9.0f readings/s CPU %6.2f us CPU/reading %6.1f bytes/reading\n", what,
               static_cast<double>(readings) / t.wall, static_cast<double>(readings) / t.cpu,
               t.cpu * 1e6 / static_cast<double>(readings), static_cast<double>(bytes) / static_cast<double>(readings));
 }
 
 std::uint64_t size_of(const std::string& path) {
   std::uint64_t sum = 0;
+  if (cloud::Database::is_server(path)) {
+    auto database = std::move(*cloud::Database::open(path, cloud::Database::Mode::read));
+    auto sizes = std::move(*database->prepare(
+        "SELECT CAST(coalesce(sum(pg_total_relation_size(c.oid)), 0) AS BIGINT) FROM pg_class c JOIN pg_namespace n ON "
+        "n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind = 'r'"));
+    sizes.with();
+    return *sizes.step() ? sizes.count(0) : 0;
+  }
   for (const auto* end : {"", "-wal"}) {
     if (std::filesystem::exists(path + end)) sum += std::filesystem::file_size(path + end);
   }
@@ -98,9 +107,9 @@ std::uint64_t size_of(const std::string& path) {
 }
 
 // What the writer does: unpacking, marks, rows, one transaction for 16 batches.
-void blocks(const std::string& path, const std::vector<Packed>& batches) {
+void blocks(const std::string& path, const std::vector<Packed>& batches, const std::string& what) {
   metrics::Registry metrics;
-  auto store = std::move(*cloud::SqliteStore::open(path, system_clock(), metrics));
+  auto store = std::move(*cloud::SqlStore::open(path, system_clock(), metrics));
   sync::Ledger ledger(*store);
   must(store->begin());
   const auto session = ledger.run(sync::ProveJob{.hello = {.gateway = "bench", .epoch = 1}})->session;
@@ -119,25 +128,25 @@ void blocks(const std::string& path, const std::vector<Packed>& batches) {
   };
   const auto readings = batches.size() * batch_readings;
   const auto applied = timed(apply);
-  tell("blocks, applied", applied, readings, size_of(path));
+  tell((what + ", blocks, applied").c_str(), applied, readings, size_of(path));
   const auto sorted = timed([&] {
     while (*store->shelve()) {
     }
   });
-  tell("blocks, sorted afterwards", sorted, readings, size_of(path));
+  tell((what + ", sorted afterwards").c_str(), sorted, readings, size_of(path));
 }
 
 // The plain way: a table with a row a reading and an index by device and time, the same transactions.
-void rows(const std::string& path, const std::vector<Packed>& batches) {
+void rows(const std::string& path, const std::vector<Packed>& batches, const std::string& what) {
   auto database = std::move(*cloud::Database::open(path, cloud::Database::Mode::create));
   must(
-      database->run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;"
-                    "CREATE TABLE readings (device TEXT, at INTEGER, offset INTEGER PRIMARY KEY, payload BLOB);"
-                    "CREATE INDEX by_device ON readings (device, at)"));
+      database->make_tables("CREATE TABLE readings (device TEXT, at INTEGER, offset INTEGER PRIMARY KEY, payload BLOB);"
+                            "CREATE INDEX readings_by_device ON readings (device, at);",
+                            1));
   auto put = std::move(*database->prepare("INSERT INTO readings VALUES (?1, ?2, ?3, ?4)"));
   const auto applied = timed([&] {
     for (std::size_t i = 0; i < batches.size(); i += 16) {
-      must(database->run("BEGIN"));
+      must(database->begin(cloud::Database::Access::write));
       for (std::size_t j = i; j < std::min(i + 16, batches.size()); ++j) {
         const auto batch = sync::unpack(record::Class::medium, batches[j].from, batch_readings, batches[j].block);
         for (const auto& entry : batch->entries) {
@@ -147,10 +156,10 @@ void rows(const std::string& path, const std::vector<Packed>& batches) {
           must(put.run());
         }
       }
-      must(database->run("COMMIT"));
+      must(database->commit());
     }
   });
-  tell("a row a reading", applied, batches.size() * batch_readings, size_of(path));
+  tell((what + ", a row a reading").c_str(), applied, batches.size() * batch_readings, size_of(path));
 }
 
 }  // namespace
@@ -158,6 +167,7 @@ void rows(const std::string& path, const std::vector<Packed>& batches) {
 int main(int argc, char** argv) {
   const std::string folder = argc > 1 ? argv[1] : ".";
   const std::uint64_t readings = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1'000'000;
+  const std::string server = argc > 3 ? argv[3] : "";  // postgresql://…
   for (const std::uint64_t devices : {50ULL, 10'000ULL}) {
     const auto batches = make_batches(readings / batch_readings * batch_readings, devices);
     std::uint64_t bytes = 0;
@@ -167,8 +177,16 @@ int main(int argc, char** argv) {
                 static_cast<double>(bytes) / static_cast<double>(readings));
     for (int round = 1; round <= 3; ++round) {
       const auto path = folder + "/" + std::to_string(devices) + "-" + std::to_string(round);
-      blocks(path + ".blocks.db", batches);
-      rows(path + ".rows.db", batches);
+      blocks(path + ".blocks.db", batches, "SQLite");
+      rows(path + ".rows.db", batches, "SQLite");
+      if (server.empty()) continue;
+      const auto schema = [&](const std::string& name) {
+        const auto full = name + std::to_string(devices) + "_" + std::to_string(round);
+        must((*cloud::Database::open(server, cloud::Database::Mode::create))->run(("CREATE SCHEMA " + full).c_str()));
+        return server + "&options=-csearch_path%3D" + full;
+      };
+      blocks(schema("blocks"), batches, "PostgreSQL");
+      rows(schema("plain"), batches, "PostgreSQL");
     }
   }
   return 0;

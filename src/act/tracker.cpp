@@ -322,8 +322,8 @@ Result<Position> LogTracker::enter(const Command& command, std::string_view orig
 }
 
 Result<Tracker::Adopted> LogTracker::adopt(std::string_view payload, Wall now) {
-  using Outcome = Adopted::Outcome;
-  const auto refused = [](std::string why) { return Adopted{Outcome::refused, std::move(why), {}}; };
+  using How = Adopted::Outcome;
+  const auto refused = [](std::string why) { return Adopted{How::refused, std::move(why), {}}; };
   auto fields = read_command(as_bytes(payload));
   if (!fields) return refused("it cannot be read: " + std::string(act::name(fields.error())));
   if (fields->id.empty() || !fields->not_after) return refused("it has no command_id or no not_after");
@@ -331,14 +331,14 @@ Result<Tracker::Adopted> LogTracker::adopt(std::string_view payload, Wall now) {
   const std::scoped_lock lock(mutex_);
   // Ids that were taken before the start stand in what is still to be read.
   if (replaying()) return fail(Code::busy, "the commands of before are still being read");
-  if (const auto* known = index_.command_named(fields->id)) return Adopted{Outcome::taken, "", known->position + 1};
+  if (const auto* known = index_.command_named(fields->id)) return Adopted{How::taken, "", known->position + 1};
   const Wall not_after(*fields->not_after);
   if (not_after <= std::max(now, index_.time())) {
     const bool all_known = index_.commands_floor() == Position{} && index_.forgotten().empty();
-    return Adopted{all_known ? Outcome::passed : Outcome::unknown, "its not-after has passed at the gateway", {}};
+    return Adopted{all_known ? How::passed : How::unknown, "its not-after has passed at the gateway", {}};
   }
   const Command command{fields->id, "commands/" + fields->device, std::string(payload), not_after};
-  return Adopted{Outcome::taken, "", TRY(enter(command, adopted_origin)) + 1};
+  return Adopted{How::taken, "", TRY(enter(command, adopted_origin)) + 1};
 }
 
 // What people do about alerts. The alerts that left memory are looked up without the lock: a step that somebody else

@@ -138,7 +138,7 @@ Result<Report> verify_folders(const VerifyOptions& options) {
   Report report;
   auto id = options.gateway;
   if (id.empty()) id = line_of(join_path(options.edge, "gateway-id"));
-  const auto queries = TRY(cloud::Queries::open(join_path(options.cloud, cloud::database_name)));
+  const auto queries = TRY(cloud::Queries::open(cloud::database_of(options.cloud)));
   for (auto& line : TRY(queries->check())) report.tell(std::move(line));
   const auto gateway = TRY(queries->gateway(id));
   const auto cloud = TRY(read_cloud(*queries, gateway, report));

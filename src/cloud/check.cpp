@@ -8,6 +8,8 @@
 namespace skerry::cloud {
 namespace {
 
+constexpr std::int64_t blocks_per_page = 200;
+
 struct StreamKey {
   std::int64_t gw = 0;
   std::uint64_t epoch = 0;
@@ -90,28 +92,39 @@ Result<> see_gaps(Database& database, All& all) {
   return {};
 }
 
+// In pages: all blocks at once may not fit memory.
 Result<> see_blocks(Database& database, All& all, std::vector<std::string>& wrong) {
-  auto loose = TRY(database.prepare("SELECT gw, epoch, class, batch, offsets, first, past, block, seq FROM loose"));
-  loose.with();
-  while (TRY(loose.step())) {
-    const auto gw = loose.integer(0);
-    const auto epoch = loose.count(1);
-    const LooseBlock block{static_cast<record::Class>(loose.integer(2) & 3), loose.count(3), loose.count(4),
-                           loose.count(5), loose.count(6)};
-    const auto read = read_loose(block, loose.blob(7), [&](const ReadingView& r) {
-      all[{gw, epoch, static_cast<std::int64_t>(r.cls)}].see(r.offset, "reading");
-    });
-    if (!read) wrong.push_back("loose block " + std::to_string(loose.integer(8)) + ": " + read.error().text());
+  auto loose = TRY(database.prepare(
+      "SELECT gw, epoch, class, batch, offsets, first, past, block, seq FROM loose WHERE seq > ?1 ORDER "
+      "BY seq LIMIT ?2"));
+  auto shelf = TRY(database.prepare("SELECT gw, epoch, block, seq FROM shelf WHERE seq > ?1 ORDER BY seq LIMIT ?2"));
+  bool more = true;
+  for (std::int64_t seq = 0; more;) {
+    more = false;
+    for (loose.with(seq, blocks_per_page); TRY(loose.step()); more = true) {
+      seq = loose.integer(8);
+      const auto gw = loose.integer(0);
+      const auto epoch = loose.count(1);
+      const LooseBlock block{static_cast<record::Class>(loose.integer(2) & 3), loose.count(3), loose.count(4),
+                             loose.count(5), loose.count(6)};
+      const auto read = read_loose(block, loose.blob(7), [&](const ReadingView& r) {
+        all[{gw, epoch, static_cast<std::int64_t>(r.cls)}].see(r.offset, "reading");
+      });
+      if (!read) wrong.push_back("loose block " + std::to_string(seq) + ": " + read.error().text());
+    }
   }
-  auto shelf = TRY(database.prepare("SELECT gw, epoch, block, seq FROM shelf"));
-  shelf.with();
-  while (TRY(shelf.step())) {
-    const auto gw = shelf.integer(0);
-    const auto epoch = shelf.count(1);
-    const auto read = read_shelf(shelf.blob(2), "", [&](const ReadingView& r) {
-      all[{gw, epoch, static_cast<std::int64_t>(r.cls)}].see(r.offset, "reading");
-    });
-    if (!read) wrong.push_back("shelf block " + std::to_string(shelf.integer(3)) + ": " + read.error().text());
+  more = true;
+  for (std::int64_t seq = 0; more;) {
+    more = false;
+    for (shelf.with(seq, blocks_per_page); TRY(shelf.step()); more = true) {
+      seq = shelf.integer(3);
+      const auto gw = shelf.integer(0);
+      const auto epoch = shelf.count(1);
+      const auto read = read_shelf(shelf.blob(2), "", [&](const ReadingView& r) {
+        all[{gw, epoch, static_cast<std::int64_t>(r.cls)}].see(r.offset, "reading");
+      });
+      if (!read) wrong.push_back("shelf block " + std::to_string(seq) + ": " + read.error().text());
+    }
   }
   return {};
 }
@@ -119,7 +132,7 @@ Result<> see_blocks(Database& database, All& all, std::vector<std::string>& wron
 }  // namespace
 
 Result<std::vector<std::string>> Queries::check() {
-  TRY(database_->run("BEGIN"));
+  TRY(database_->begin(Database::Access::read));
   std::vector<std::string> wrong;
   const auto done = [&]() -> Result<> {
     All all;
@@ -136,7 +149,7 @@ Result<std::vector<std::string>> Queries::check() {
     }
     return {};
   }();
-  TRY(database_->run("COMMIT"));
+  database_->rollback();  // it has only read
   if (!done) return std::unexpected(done.error());
   return wrong;
 }

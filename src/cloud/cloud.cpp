@@ -109,7 +109,7 @@ class CloudImpl final : public Cloud {
   metrics::Registry metrics_;
   std::unique_ptr<NetLoop> link_loop_;
   std::unique_ptr<NetLoop> http_loop_;
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<SqlStore> store_;
   std::unique_ptr<Queries> queries_;  // the query thread's
   std::unique_ptr<Queries> checks_;   // the checking thread's
   std::unique_ptr<http::Server> http_;
@@ -136,8 +136,11 @@ Result<> CloudImpl::begin(const config::Config& config, const std::string& data_
   lock_ = std::move(*lock);
   ports_file_ = join_path(data_dir, "ports.json");
   if (TRY(files.exists(ports_file_))) TRY(files.remove(ports_file_));
-  const auto path = join_path(data_dir, database_name);
-  store_ = TRY(SqliteStore::open(path, system_clock(), metrics_));
+  const auto& server = config.text("database.url");
+  if (!server.empty() && !Database::is_server(server))
+    return fail(Code::invalid, "must be postgresql://…, or empty", "database.url");
+  const auto path = server.empty() ? join_path(data_dir, database_name) : server;
+  store_ = TRY(SqlStore::open(path, system_clock(), metrics_));
   queries_ = TRY(Queries::open(path));
   checks_ = TRY(Queries::open(path));
   link_loop_ = make_net_loop(system_clock());
@@ -319,6 +322,10 @@ void CloudImpl::routes() {
 }
 
 }  // namespace
+
+std::string database_of(const std::string& data_dir) {
+  return Database::is_server(data_dir) ? data_dir : join_path(data_dir, database_name);
+}
 
 Result<std::unique_ptr<Cloud>> Cloud::start(const config::Config& config, const std::string& data_dir) {
   auto cloud = std::make_unique<CloudImpl>();

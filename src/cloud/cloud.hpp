@@ -21,5 +21,7 @@ class Cloud {
 };
 
 inline constexpr std::string_view database_name = "cloud.db";
+// Of a data folder; a postgresql:// address is its own.
+std::string database_of(const std::string& data_dir);
 
 }  // namespace skerry::cloud

@@ -18,7 +18,7 @@ std::string event_text(std::string_view event, std::string item) {
 
 }  // namespace
 
-Events::Events(Loop& loop, SqliteStore& store) : loop_(loop), store_(store) {
+Events::Events(Loop& loop, SqlStore& store) : loop_(loop), store_(store) {
   store_.on_news([this](std::vector<News> news) { tell(std::move(news)); });
 }
 

@@ -19,7 +19,7 @@ namespace skerry::cloud {
 
 class Events {
  public:
-  Events(Loop& loop, SqliteStore& store);
+  Events(Loop& loop, SqlStore& store);
   Events(const Events&) = delete;
   Events& operator=(const Events&) = delete;
 
@@ -38,7 +38,7 @@ class Events {
   void tick();
 
   Loop& loop_;
-  SqliteStore& store_;
+  SqlStore& store_;
   std::list<Client> clients_;
   std::unique_ptr<Timer> timer_;
   std::mutex mutex_;

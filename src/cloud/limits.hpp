@@ -12,6 +12,7 @@ inline constexpr std::size_t jobs_per_transaction_max = 256;
 inline constexpr std::uint64_t bytes_per_transaction_max = 16 * MiB;  // of blocks; a commit holds at least one job
 inline constexpr std::size_t loose_blocks_max = 256;                  // of a gateway, before they are sorted by device
 inline constexpr std::uint64_t shelve_readings_max = 400'000;         // sorted at a time
+inline constexpr std::size_t shelve_blocks_max = 1'024;               // and from so many blocks
 inline constexpr std::size_t block_readings_max = 2'000;              // of a sorted block
 inline constexpr std::uint64_t block_raw_bytes = 256 * KiB;
 inline constexpr std::uint64_t block_raw_bytes_max = 128 * MiB;  // of a block that holds one long payload

@@ -10,7 +10,7 @@ std::int64_t us_of(Wall time) { return time.time_since_epoch().count(); }
 
 }  // namespace
 
-Result<std::int64_t> SqliteStore::gateway_of(const Order& order) {
+Result<std::int64_t> SqlStore::gateway_of(const Order& order) {
   if (!order.gateway.empty()) {
     const auto row = TRY(gateway_row(order.gateway));
     if (row == 0) return fail(Code::not_found, "the cloud knows no such gateway", "gateway");
@@ -25,7 +25,7 @@ Result<std::int64_t> SqliteStore::gateway_of(const Order& order) {
   return row;
 }
 
-Result<SqliteStore::Ordered> SqliteStore::put_order(const Order& order) {
+Result<SqlStore::Ordered> SqlStore::put_order(const Order& order) {
   const auto gw = TRY(gateway_of(order));
   const auto name = TRY(gateway_name(gw));
   if (!order.request.empty()) {
@@ -56,7 +56,7 @@ Result<SqliteStore::Ordered> SqliteStore::put_order(const Order& order) {
   return Ordered{order.id, name};
 }
 
-Result<std::vector<sync::Item>> SqliteStore::take_items(const sync::Connected& to, std::size_t max) {
+Result<std::vector<sync::Item>> SqlStore::take_items(const sync::Connected& to, std::size_t max) {
   const auto gw = TRY(gateway_row(to.gateway));
   const auto now = now_us();
   TRY(statements_->lose_orders
@@ -66,12 +66,19 @@ Result<std::vector<sync::Item>> SqliteStore::take_items(const sync::Connected& t
   auto& due = statements_->due_orders.with(gw, to.session, now, max);
   while (TRY(due.step()))
     items.push_back({sync::ItemKind::command, std::string(due.text(0)), std::string(due.text(1))});
-  for (const auto& item : items) TRY(statements_->send_order.with(item.id, to.epoch, to.session, now).run());
-  orders_sent_.add(items.size());
-  return items;
+  std::vector<sync::Item> sent;
+  for (auto& item : items) {  // another replica's clock may have ended one meanwhile
+    auto& send = statements_->send_order.with(item.id, to.epoch, to.session, now);
+    if (!TRY(send.step())) continue;
+    TRY(send.run());
+    sent.push_back(std::move(item));
+  }
+  orders_sent_.add(sent.size());
+  return sent;
 }
 
-Result<> SqliteStore::put_answer(const sync::Connected& from, const sync::ItemAnswer& answer) {
+Result<> SqlStore::put_answer(const sync::Connected& from, const sync::ItemAnswer& answer) {
+  TRY(database_->lease(from.gateway, true));
   const auto gw = TRY(gateway_row(from.gateway));
   const auto* const state = answer.took == sync::Took::taken     ? "taken"
                             : answer.took == sync::Took::passed  ? "expired"
@@ -87,7 +94,7 @@ Result<> SqliteStore::put_answer(const sync::Connected& from, const sync::ItemAn
   return tell_order(gw, answer.id, device, state);
 }
 
-Result<bool> SqliteStore::end_late_orders() {
+Result<bool> SqlStore::end_late_orders() {
   struct Late {
     std::string id;
     std::int64_t gw = 0;
@@ -107,14 +114,15 @@ Result<bool> SqliteStore::end_late_orders() {
     const auto* const state = sent ? "unknown" : "expired";
     const auto* const detail =
         sent ? "it was sent, and the gateway has not answered" : "not-after passed before the gateway could be reached";
-    TRY(statements_->end_order.with(each.id, state, sent ? 1 : 0, now, detail).run());
+    auto& end = statements_->end_order.with(each.id, state, sent ? 1 : 0, now, detail, each.state);
+    if (!TRY(end.step())) continue;
+    TRY(end.run());
     TRY(tell_order(each.gw, each.id, each.device, state));
   }
   return !all.empty();
 }
 
-Result<> SqliteStore::tell_order(std::int64_t gw, std::string_view id, std::string_view device,
-                                 std::string_view state) {
+Result<> SqlStore::tell_order(std::int64_t gw, std::string_view id, std::string_view device, std::string_view state) {
   std::string item;
   append_fate_news(item, TRY(gateway_name(gw)), id, device, state, clock_.wall());
   add_news("command", device, std::move(item));

@@ -26,7 +26,7 @@ class Orders {
   void post(const http::Request& request, http::Responder responder);
 
  private:
-  Result<SqliteStore::Order> read(const http::Request& request);
+  Result<SqlStore::Order> read(const http::Request& request);
 
   Deps deps_;
   SteadyWall wall_;

@@ -6,12 +6,12 @@
 
 namespace skerry::cloud {
 
-Result<SqliteStore::Order> Orders::read(const http::Request& request) {
+Result<SqlStore::Order> Orders::read(const http::Request& request) {
   TRY(api::check_names(request, {"gateway"}));
   if (const auto type = api::media_type(request); !type.empty() && type != "application/json")
     return fail(Code::unsupported, "must be application/json", "Content-Type");
-  SqliteStore::Order order{.gateway = TRY(api::text_of(request, "gateway")),
-                           .request = std::string(request.header("Idempotency-Key"))};
+  SqlStore::Order order{.gateway = TRY(api::text_of(request, "gateway")),
+                        .request = std::string(request.header("Idempotency-Key"))};
   if (order.request.size() > request_name_bytes_max || !record::is_utf8(order.request))
     return fail(Code::invalid, "must be UTF-8 of at most " + std::to_string(request_name_bytes_max) + " bytes",
                 "Idempotency-Key");
@@ -31,7 +31,7 @@ void Orders::post(const http::Request& request, http::Responder responder) {
   auto order = read(request);
   if (!order) return responder.respond(http::problem(order.error()));
   auto kept = std::make_shared<http::Responder>(std::move(responder));
-  const auto work = [order = std::move(*order)](SqliteStore& store) -> Result<Writer::Answer> {
+  const auto work = [order = std::move(*order)](SqlStore& store) -> Result<Writer::Answer> {
     auto put = store.put_order(order);
     if (put) return put;
     const auto code = put.error().code;

@@ -70,9 +70,9 @@ constexpr std::string_view device_columns =
 
 }  // namespace
 
-Result<std::unique_ptr<Queries>> Queries::open(const std::string& path) {
+Result<std::unique_ptr<Queries>> Queries::open(const std::string& where) {
   auto queries = std::make_unique<Queries>();
-  queries->database_ = TRY(Database::open(path, Database::Mode::read));
+  queries->database_ = TRY(Database::open(where, Database::Mode::read));
   return queries;
 }
 
@@ -213,17 +213,26 @@ Result<std::string> Queries::analytics(const ListQuery& query) {
   });
 }
 
+namespace {
+
+// What gaps and records set aside begin with: whose they are. Columns 1 to 3.
+api::ObjectText& append_whose(api::ObjectText& object, const Statement& row) {
+  return object.text("gateway_id", row.text(1))
+      .text("epoch", std::to_string(row.count(2)))
+      .text("class", record::name(static_cast<record::Class>(row.integer(3) & 3)));
+}
+
+}  // namespace
+
 Result<std::string> Queries::gaps(const ListQuery& query) {
   auto rows =
       TRY(database_->prepare("SELECT p.first, g.id, p.epoch, p.class, p.past, p.reason, p.at FROM gaps p JOIN gateways "
                              "g USING (gw) WHERE ?1 = '' OR "
-                             "g.id = ?1 ORDER BY p.at DESC, p.gw, p.class, p.first LIMIT ?2"));
+                             "g.id = ?1 ORDER BY p.at DESC, gw, p.class, p.first LIMIT ?2"));
   rows.with(query.gateway, page_items_max);
   return list(rows, page_items_max, [&](std::string& to) -> Result<> {
-    api::ObjectText(to)
-        .text("gateway_id", rows.text(1))
-        .text("epoch", std::to_string(rows.count(2)))
-        .text("class", record::name(static_cast<record::Class>(rows.integer(3) & 3)))
+    api::ObjectText object(to);
+    append_whose(object, rows)
         .count("from", rows.count(0))
         .count("to", rows.count(4))
         .text("reason", rows.text(5))
@@ -237,13 +246,11 @@ Result<std::string> Queries::aside(const ListQuery& query) {
   auto rows =
       TRY(database_->prepare("SELECT a.offset, g.id, a.epoch, a.class, a.reason, a.topic, a.stored, a.at FROM aside a "
                              "JOIN gateways g USING (gw) "
-                             "WHERE ?1 = '' OR g.id = ?1 ORDER BY a.at DESC, a.gw, a.class, a.offset LIMIT ?2"));
+                             "WHERE ?1 = '' OR g.id = ?1 ORDER BY a.at DESC, gw, a.class, a.offset LIMIT ?2"));
   rows.with(query.gateway, page_items_max);
   return list(rows, page_items_max, [&](std::string& to) -> Result<> {
-    api::ObjectText(to)
-        .text("gateway_id", rows.text(1))
-        .text("epoch", std::to_string(rows.count(2)))
-        .text("class", record::name(static_cast<record::Class>(rows.integer(3) & 3)))
+    api::ObjectText object(to);
+    append_whose(object, rows)
         .count("offset", rows.count(0))
         .text("reason", rows.text(4))
         .text("topic", rows.text(5))
@@ -315,7 +322,7 @@ Result<std::string> refusals_of(Database& database, std::string_view gateway) {
 }  // namespace
 
 Result<std::string> Queries::gateways() {
-  TRY(database_->run("BEGIN"));
+  TRY(database_->begin(Database::Access::read));
   const auto done = [&]() -> Result<std::string> {
     auto rows = TRY(
         database_->prepare("SELECT gw, id, software, epoch, session, first_seen, last_seen FROM gateways ORDER BY id"));
@@ -335,13 +342,14 @@ Result<std::string> Queries::gateways() {
     }
     return to + R"(],"next":null})";
   }();
-  TRY(database_->run("COMMIT"));
+  database_->rollback();  // it has only read
   return done;
 }
 
 Result<std::string> Queries::counts() {
   auto rows = TRY(database_->prepare(
-      "SELECT (SELECT count(*) FROM gateways), (SELECT count(*) FROM devices), (SELECT coalesce(sum(readings), 0) FROM "
+      "SELECT (SELECT count(*) FROM gateways), (SELECT count(*) FROM devices), (SELECT CAST(coalesce(sum(readings), 0) "
+      "AS BIGINT) FROM "
       "devices), (SELECT coalesce(max(seq), 0) FROM alerts), (SELECT coalesce(max(seq), 0) FROM commands)"));
   TRY(rows.step());
   std::string to;

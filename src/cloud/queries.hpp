@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "cloud/database.hpp"
 #include "cloud/limits.hpp"
-#include "cloud/sqlite.hpp"
 #include "sync/sync.hpp"
 
 namespace skerry::cloud {
@@ -27,7 +27,7 @@ struct ListQuery {
 
 class Queries {
  public:
-  static Result<std::unique_ptr<Queries>> open(const std::string& path);
+  static Result<std::unique_ptr<Queries>> open(const std::string& where);  // as Database::open()
 
   // Lists as JSON: {"items":[…],"next":…}. Pages put together give every row once. Code::invalid: a cursor of none.
   Result<std::string> readings(const ListQuery& query);  // by (event time, gateway, offset)

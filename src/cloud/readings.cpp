@@ -113,7 +113,7 @@ Result<std::string> Queries::readings(const ListQuery& query) {
   auto to = query.to ? query.to->time_since_epoch().count() : most;
   if (after)
     (query.descending ? to : from) = query.descending ? std::min(to, after->ms + 1) : std::max(from, after->ms);
-  TRY(database_->run("BEGIN"));  // one state of both kinds of blocks
+  TRY(database_->begin(Database::Access::read));  // one state of both kinds of blocks
   const auto done = [&]() -> Result<std::string> {
     std::vector<BlockRow> blocks;
     auto loose =
@@ -162,7 +162,7 @@ Result<std::string> Queries::readings(const ListQuery& query) {
     }
     return page.text();
   }();
-  TRY(database_->run("COMMIT"));
+  database_->rollback();  // it has only read
   return done;
 }
 

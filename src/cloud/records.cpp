@@ -29,7 +29,7 @@ std::string member(std::string_view key, std::string_view text) {
 
 }  // namespace
 
-SqliteStore::Touched& SqliteStore::touch(std::int64_t gw, std::string_view device, Wall at) {
+SqlStore::Touched& SqlStore::touch(std::int64_t gw, std::string_view device, Wall at) {
   auto [found, added] = touched_.try_emplace({gw, std::string(device)});
   auto& touched = found->second;
   if (added) touched.first = touched.last = at;
@@ -38,8 +38,8 @@ SqliteStore::Touched& SqliteStore::touch(std::int64_t gw, std::string_view devic
   return touched;
 }
 
-void SqliteStore::take_reading(const Place& place, const record::RecordView& record, std::string_view device,
-                               EventTime at) {
+void SqlStore::take_reading(const Place& place, const record::RecordView& record, std::string_view device,
+                            EventTime at) {
   auto& touched = touch(place.gw, device, record.appended_at);
   ++touched.readings;
   ++readings_pending_;
@@ -53,8 +53,8 @@ void SqliteStore::take_reading(const Place& place, const record::RecordView& rec
   touched.payload = as_text(record.payload);
 }
 
-Result<std::uint64_t> SqliteStore::put_records(const sync::StreamName& name, const sync::Batch& batch,
-                                               std::uint64_t from, std::uint64_t to) {
+Result<std::uint64_t> SqlStore::put_records(const sync::StreamName& name, const sync::Batch& batch, std::uint64_t from,
+                                            std::uint64_t to) {
   const Place place{TRY(gateway_row(name.gateway)), name};
   std::uint64_t aside = 0;
   std::uint64_t readings = 0;
@@ -83,7 +83,7 @@ Result<std::uint64_t> SqliteStore::put_records(const sync::StreamName& name, con
   return aside;
 }
 
-Result<bool> SqliteStore::put_record(const Place& place, const sync::Entry& entry) {
+Result<bool> SqlStore::put_record(const Place& place, const sync::Entry& entry) {
   const auto& r = entry.record;
   if (r.kind == record::Kind::fate && r.topic.starts_with(fate_topic)) return put_fate(place, entry);
   if (r.kind == record::Kind::message) {
@@ -110,7 +110,7 @@ Result<bool> SqliteStore::put_record(const Place& place, const sync::Entry& entr
   return true;
 }
 
-Result<> SqliteStore::put_message(const Place& place, const sync::Entry& entry) {
+Result<> SqlStore::put_message(const Place& place, const sync::Entry& entry) {
   const auto& r = entry.record;
   return statements_->put_message
       .with(place.gw, place.name.epoch, static_cast<int>(place.name.cls), r.offset.value, static_cast<int>(r.kind),
@@ -118,7 +118,7 @@ Result<> SqliteStore::put_message(const Place& place, const sync::Entry& entry) 
       .run();
 }
 
-Result<bool> SqliteStore::put_alert(const Place& place, const sync::Entry& entry) {
+Result<bool> SqlStore::put_alert(const Place& place, const sync::Entry& entry) {
   const auto& r = entry.record;
   auto fields = act::read_alert(r.payload);
   if (!fields) {
@@ -140,7 +140,7 @@ Result<bool> SqliteStore::put_alert(const Place& place, const sync::Entry& entry
   return true;
 }
 
-Result<bool> SqliteStore::put_command(const Place& place, const sync::Entry& entry) {
+Result<bool> SqlStore::put_command(const Place& place, const sync::Entry& entry) {
   const auto& r = entry.record;
   auto fields = act::read_command(r.payload);
   if (!fields) {
@@ -167,7 +167,7 @@ Result<bool> SqliteStore::put_command(const Place& place, const sync::Entry& ent
   return true;
 }
 
-Result<bool> SqliteStore::put_fate(const Place& place, const sync::Entry& entry) {
+Result<bool> SqlStore::put_fate(const Place& place, const sync::Entry& entry) {
   const auto& r = entry.record;
   const auto fields = act::read_fate(r.payload);
   if (!fields) {
@@ -188,7 +188,7 @@ Result<bool> SqliteStore::put_fate(const Place& place, const sync::Entry& entry)
   return true;
 }
 
-Result<> SqliteStore::set_aside(const Place& place, const sync::Entry& entry, std::string_view why) {
+Result<> SqlStore::set_aside(const Place& place, const sync::Entry& entry, std::string_view why) {
   aside_.add();
   return statements_->put_aside
       .with(place.gw, place.name.epoch, static_cast<int>(place.name.cls), entry.record.offset.value, why,
@@ -196,11 +196,11 @@ Result<> SqliteStore::set_aside(const Place& place, const sync::Entry& entry, st
       .run();
 }
 
-Result<> SqliteStore::put_aside(const sync::StreamName& name, const sync::Entry& entry) {
+Result<> SqlStore::put_aside(const sync::StreamName& name, const sync::Entry& entry) {
   return set_aside({TRY(gateway_row(name.gateway)), name}, entry, entry.wrong);
 }
 
-Result<> SqliteStore::put_devices() {
+Result<> SqlStore::put_devices() {
   const auto none = nullptr;
   for (auto& [key, t] : touched_) {
     auto& put = statements_->put_device;
@@ -225,17 +225,33 @@ Result<> SqliteStore::put_devices() {
   return {};
 }
 
-void SqliteStore::add_news(std::string event, std::string_view device, std::string item) {
+void SqlStore::add_news(std::string event, std::string_view device, std::string item) {
   if (tell_ && listening && news_.size() < event_news_max)
     news_.push_back({std::move(event), std::string(device), std::move(item)});
 }
 
-Result<bool> SqliteStore::shelve() {
+// In one transaction, under the gateway's lease: another replica may be about to do the same.
+Result<bool> SqlStore::shelve() {
   auto& crowded = statements_->crowded.with(static_cast<std::int64_t>(loose_blocks_max));
   if (!TRY(crowded.step())) return false;
   const auto gw = crowded.integer(0);
   const auto epoch = crowded.count(1);
   crowded.with(0);
+  const auto name = TRY(gateway_name(gw));
+  TRY(database_->begin(Database::Access::write));
+  auto sorted = shelve_under_lease(name, gw, epoch);
+  if (!sorted || *sorted == 0) {
+    database_->rollback();
+    if (!sorted) return std::unexpected(sorted.error());
+    return false;
+  }
+  TRY(database_->commit());
+  shelved_.add(*sorted);
+  return true;
+}
+
+Result<std::uint64_t> SqlStore::shelve_under_lease(std::string_view name, std::int64_t gw, std::uint64_t epoch) {
+  if (!TRY(database_->lease(name, false))) return 0;
   struct Held {
     std::string device;
     std::string payload;
@@ -243,7 +259,7 @@ Result<bool> SqliteStore::shelve() {
   };
   std::vector<Held> all;
   std::int64_t last = 0;
-  auto& loose = statements_->oldest_loose.with(gw, epoch);
+  auto& loose = statements_->oldest_loose.with(gw, epoch, static_cast<std::int64_t>(shelve_blocks_max));
   while (all.size() < shelve_readings_max && TRY(loose.step())) {
     last = loose.integer(0);
     const LooseBlock block{static_cast<record::Class>(loose.integer(1) & 3), loose.count(2), loose.count(3),
@@ -252,32 +268,23 @@ Result<bool> SqliteStore::shelve() {
       all.push_back({std::string(r.device), std::string(as_text(r.payload)), r});
     }));
   }
-  loose.with(0, 0);
+  loose.with(0, 0, 0);
   std::ranges::sort(
       all, {}, [](const Held& h) { return std::tuple(std::string_view(h.device), h.view.timestamp, h.view.offset); });
   for (auto& held : all) {  // only now: short texts move with what holds them
     held.view.device = held.device;
     held.view.payload = as_bytes(held.payload);
   }
-  TRY(database_->run("BEGIN IMMEDIATE"));
-  const auto kept = [&]() -> Result<> {
-    ShelfWriter writer([&](const ShelfWriter::Block& block) {
-      return statements_->put_shelf
-          .with(gw, epoch, block.first_device, block.last_device, block.readings, ms_of(block.earliest),
-                ms_of(block.latest), block.bytes)
-          .run();
-    });
-    for (const auto& held : all) TRY(writer.add(held.view));
-    TRY(writer.finish());
-    TRY(statements_->drop_loose.with(gw, epoch, last).run());
-    return database_->run("COMMIT");
-  }();
-  if (!kept) {
-    (void)database_->run("ROLLBACK");
-    return std::unexpected(kept.error());
-  }
-  shelved_.add(all.size());
-  return true;
+  ShelfWriter writer([&](const ShelfWriter::Block& block) {
+    return statements_->put_shelf
+        .with(gw, epoch, block.first_device, block.last_device, block.readings, ms_of(block.earliest),
+              ms_of(block.latest), block.bytes)
+        .run();
+  });
+  for (const auto& held : all) TRY(writer.add(held.view));
+  TRY(writer.finish());
+  TRY(statements_->drop_loose.with(gw, epoch, last).run());
+  return all.size();
 }
 
 }  // namespace skerry::cloud

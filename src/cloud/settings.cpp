@@ -14,6 +14,7 @@ config::Schema schema() {
       key::boolean("listen.insecure", false, restart, "Allow listen.host to be reachable from outside without TLS and accounts."),
       key::choice("logging.level", "info", {"debug", "info", "warn", "error", "off"}, restart, "Least important event to tell."),
       key::choice("logging.format", "text", {"text", "json"}, restart, "How events are written to standard error."),
+      key::text("database.url", "", restart, "Where all is kept: postgresql://user:password@host/name, which any number of these share; empty: SQLite in the data folder."),
       key::integer("http.port", 8090, "port", 0, 65535, restart, "API of the fleet, health, metrics; 0: the system chooses."),
       key::text("http.allowed_hosts", "", restart, "Names, besides this host's loopback names, that the API may be reached by (comma between)."),
       key::integer("link.port", 8091, "port", 0, 65535, restart, "Where gateways connect; 0: the system chooses."),
@@ -29,9 +30,8 @@ config::Schema schema() {
 
 config::Sections sections() {
   return {
-      {"listen", "Where it listens."},
-      {"logging", "What it tells its operator, on standard error."},
-      {"http", "The API of the fleet."},
+      {"listen", "Where it listens."},     {"logging", "What it tells its operator, on standard error."},
+      {"database", "Where all is kept."},  {"http", "The API of the fleet."},
       {"link", "Where gateways connect."},
   };
 }

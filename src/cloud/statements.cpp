@@ -3,7 +3,7 @@
 
 namespace skerry::cloud {
 
-Result<> SqliteStore::Statements::prepare(Database& database) {
+Result<> SqlStore::Statements::prepare(Database& database) {
   const auto of = [&database](Statement& statement, std::string_view sql) -> Result<> {
     statement = TRY(database.prepare(sql));
     return {};
@@ -15,27 +15,35 @@ Result<> SqliteStore::Statements::prepare(Database& database) {
       "INSERT INTO gateways (id, software, epoch, session, bases, first_seen, last_seen) VALUES (?1, ?2, ?3, ?4, ?5, "
       "?6, ?6) ON CONFLICT (id) DO UPDATE SET software = ?2, epoch = ?3, session = ?4, bases = ?5, last_seen = ?6"));
   TRY(of(find_fenced, "SELECT 1 FROM fenced WHERE gw = ?1 AND epoch = ?2"));
-  TRY(of(put_fenced, "INSERT OR IGNORE INTO fenced VALUES (?1, ?2, ?3)"));
+  TRY(of(put_fenced, "INSERT INTO fenced VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING"));
   TRY(of(
       find_stream,
       "SELECT base, applied, records, own, aside, gap_budget, gap_age, gap_damage, gap_ttl FROM streams WHERE gw = ?1 "
       "AND epoch = ?2 AND class = ?3"));
-  TRY(of(put_stream, "INSERT OR REPLACE INTO streams VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"));
+  TRY(of(put_stream,
+         "INSERT INTO streams VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (gw, epoch, "
+         "class) DO "
+         "UPDATE SET base = ?4, applied = ?5, records = ?6, own = ?7, aside = ?8, gap_budget = ?9, gap_age = ?10, "
+         "gap_damage = "
+         "?11, gap_ttl = ?12"));
   TRY(of(put_gap, "INSERT INTO gaps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
   TRY(of(put_aside, "INSERT INTO aside VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
   TRY(of(put_refusal,
-         "INSERT INTO refusals VALUES (?1, ?2, ?3, ?4, 1, ?5) ON CONFLICT DO UPDATE SET epoch = ?3, why = ?4, times = "
-         "times + 1, at = ?5"));
+         "INSERT INTO refusals VALUES (?1, ?2, ?3, ?4, 1, ?5) ON CONFLICT (gateway, reason) DO UPDATE SET epoch = ?3, "
+         "why = "
+         "?4, times = refusals.times + 1, at = ?5"));
   TRY(of(put_device,
-         "INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO UPDATE SET "
-         "last_seen = max(last_seen, ?4), first_seen = min(first_seen, ?3), readings = readings + ?5, "
-         "timestamp = CASE WHEN ?7 >= coalesce(received_at, ?7) THEN ?6 ELSE timestamp END, "
-         "epoch = CASE WHEN ?7 >= coalesce(received_at, ?7) THEN ?8 ELSE epoch END, "
-         "class = CASE WHEN ?7 >= coalesce(received_at, ?7) THEN ?9 ELSE class END, "
-         "offset = CASE WHEN ?7 >= coalesce(received_at, ?7) THEN ?10 ELSE offset END, "
-         "payload = CASE WHEN ?7 >= coalesce(received_at, ?7) THEN ?11 ELSE payload END, "
-         "received_at = CASE WHEN ?7 >= coalesce(received_at, ?7) THEN ?7 ELSE received_at END, "
-         "status = coalesce(?12, status)"));
+         "INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (device, gw) DO "
+         "UPDATE "
+         "SET last_seen = greatest(devices.last_seen, ?4), first_seen = least(devices.first_seen, ?3), readings = "
+         "devices.readings + ?5, "
+         "timestamp = CASE WHEN ?7 >= coalesce(devices.received_at, ?7) THEN ?6 ELSE devices.timestamp END, "
+         "epoch = CASE WHEN ?7 >= coalesce(devices.received_at, ?7) THEN ?8 ELSE devices.epoch END, "
+         "class = CASE WHEN ?7 >= coalesce(devices.received_at, ?7) THEN ?9 ELSE devices.class END, "
+         "offset = CASE WHEN ?7 >= coalesce(devices.received_at, ?7) THEN ?10 ELSE devices.offset END, "
+         "payload = CASE WHEN ?7 >= coalesce(devices.received_at, ?7) THEN ?11 ELSE devices.payload END, "
+         "received_at = CASE WHEN ?7 >= coalesce(devices.received_at, ?7) THEN ?7 ELSE devices.received_at END, "
+         "status = coalesce(?12, devices.status)"));
   TRY(of(put_loose,
          "INSERT INTO loose (gw, epoch, class, lane, batch, offsets, first, past, readings, earliest, latest, block) "
          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"));
@@ -54,21 +62,30 @@ Result<> SqliteStore::Statements::prepare(Database& database) {
          "INSERT INTO analytics (gw, device, received_at, payload, epoch, class, offset) VALUES (?1, ?2, ?3, ?4, ?5, "
          "?6, ?7)"));
   TRY(of(put_message, "INSERT INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
+  TRY(prepare_shelves(database));
+  return prepare_orders(database);
+}
+
+Result<> SqlStore::Statements::prepare_shelves(Database& database) {
+  const auto of = [&database](Statement& statement, std::string_view sql) -> Result<> {
+    statement = TRY(database.prepare(sql));
+    return {};
+  };
   TRY(of(crowded,
          "SELECT gw, epoch FROM loose GROUP BY gw, epoch HAVING count(*) > ?1 ORDER BY count(*) DESC LIMIT 1"));
   TRY(of(
       oldest_loose,
       "SELECT seq, class, batch, offsets, first, past, readings, block FROM loose WHERE gw = ?1 AND epoch = ?2 ORDER "
-      "BY seq"));
+      "BY seq LIMIT ?3"));
   TRY(of(
       put_shelf,
       "INSERT INTO shelf (gw, epoch, first_device, last_device, readings, earliest, latest, block) VALUES (?1, ?2, ?3, "
       "?4, ?5, ?6, ?7, ?8)"));
   TRY(of(drop_loose, "DELETE FROM loose WHERE gw = ?1 AND epoch = ?2 AND seq <= ?3"));
-  return prepare_orders(database);
+  return {};
 }
 
-Result<> SqliteStore::Statements::prepare_orders(Database& database) {
+Result<> SqlStore::Statements::prepare_orders(Database& database) {
   const auto of = [&database](Statement& statement, std::string_view sql) -> Result<> {
     statement = TRY(database.prepare(sql));
     return {};
@@ -91,7 +108,7 @@ Result<> SqliteStore::Statements::prepare_orders(Database& database) {
          "not_after > ?3) ORDER BY seq LIMIT ?4"));
   TRY(of(send_order,
          "UPDATE orders SET state = CASE state WHEN 'waiting' THEN 'sent' ELSE state END, epoch = ?2, session = ?3, "
-         "sent_at = coalesce(sent_at, ?4) WHERE id = ?1"));
+         "sent_at = coalesce(sent_at, ?4) WHERE id = ?1 AND open = 1 RETURNING seq"));
   TRY(of(answer_order,
          "UPDATE orders SET state = ?3, open = 0, ended_at = ?4, detail = ?5 WHERE id = ?1 AND gw = ?2 AND open = 1 "
          "RETURNING device"));
@@ -100,7 +117,9 @@ Result<> SqliteStore::Statements::prepare_orders(Database& database) {
       "SELECT o.id, o.gw, o.device, g.id, o.state FROM orders o JOIN gateways g USING (gw) WHERE o.open = 1 AND "
       "((o.state = 'waiting' AND o.not_after <= ?1) OR (o.state = 'sent' AND o.not_after <= ?2)) ORDER BY o.seq LIMIT "
       "?3"));
-  TRY(of(end_order, "UPDATE orders SET state = ?2, open = ?3, ended_at = ?4, detail = ?5 WHERE id = ?1"));
+  TRY(of(end_order,
+         "UPDATE orders SET state = ?2, open = ?3, ended_at = ?4, detail = ?5 WHERE id = ?1 AND open = 1 AND "
+         "state = ?6 RETURNING seq"));
   TRY(of(arrive_order,
          "UPDATE orders SET state = 'taken', open = 0, ended_at = coalesce(ended_at, ?3) WHERE id = ?1 AND gw = ?2 AND "
          "state <> 'taken'"));

@@ -5,7 +5,7 @@
 
 namespace skerry::cloud {
 
-struct SqliteStore::Statements {
+struct SqlStore::Statements {
   Statement find_gateway, find_name, put_gateway, find_fenced, put_fenced, find_stream, put_stream, put_gap, put_aside,
       put_refusal;
   Statement put_device, put_loose, put_alert, put_command, put_fate, put_analytics, put_message, find_command;
@@ -14,6 +14,7 @@ struct SqliteStore::Statements {
   Statement crowded, oldest_loose, put_shelf, drop_loose;
 
   Result<> prepare(Database& database);
+  Result<> prepare_shelves(Database& database);
   Result<> prepare_orders(Database& database);
 };
 

@@ -39,7 +39,7 @@ Result<sync::Intervals> unpack_applied(std::uint64_t base, Bytes bytes) {
 
 }  // namespace
 
-SqliteStore::SqliteStore(Clock& clock, metrics::Registry& metrics)
+SqlStore::SqlStore(Clock& clock, metrics::Registry& metrics)
     : clock_(clock),
       records_(metrics.counter("skerry_cloud_records_total", "Records of gateways that were applied.")),
       readings_(metrics.counter("skerry_cloud_readings_total", "Readings among them.")),
@@ -51,37 +51,27 @@ SqliteStore::SqliteStore(Clock& clock, metrics::Registry& metrics)
       orders_sent_(metrics.counter("skerry_cloud_commands_sent_total", "Commands sent to gateways, repetitions too.")),
       metrics_(metrics) {}
 
-SqliteStore::~SqliteStore() = default;
+SqlStore::~SqlStore() = default;
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, Clock& clock,
-                                                       metrics::Registry& metrics) {
-  std::unique_ptr<SqliteStore> store(new SqliteStore(clock, metrics));
-  store->database_ = TRY(Database::open(path, Database::Mode::create));
-  auto& database = *store->database_;
-  TRY(database.run(
-      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16384;"
-      "PRAGMA wal_autocheckpoint=4000;"));
-  auto version = TRY(database.prepare("PRAGMA user_version"));
-  TRY(version.step());
-  if (version.integer(0) > tables_version) return fail(Code::unsupported, "was written by a newer program", path);
-  version = {};
-  TRY(database.run(tables));
-  TRY(database.run(("PRAGMA user_version=" + std::to_string(tables_version)).c_str()));
+Result<std::unique_ptr<SqlStore>> SqlStore::open(const std::string& where, Clock& clock, metrics::Registry& metrics) {
+  std::unique_ptr<SqlStore> store(new SqlStore(clock, metrics));
+  store->database_ = TRY(Database::open(where, Database::Mode::create));
+  TRY(store->database_->make_tables(tables, tables_version));
   store->statements_ = std::make_unique<Statements>();
-  TRY(store->statements_->prepare(database));
+  TRY(store->statements_->prepare(*store->database_));
   return store;
 }
 
-std::int64_t SqliteStore::now_us() { return clock_.wall().time_since_epoch().count(); }
+std::int64_t SqlStore::now_us() { return clock_.wall().time_since_epoch().count(); }
 
-Result<> SqliteStore::begin() {
+Result<> SqlStore::begin() {
   INVARIANT(touched_.empty());
-  return database_->run("BEGIN IMMEDIATE");
+  return database_->begin(Database::Access::write);
 }
 
-Result<> SqliteStore::commit() {
+Result<> SqlStore::commit() {
   auto kept = put_devices();
-  if (kept) kept = database_->run("COMMIT");
+  if (kept) kept = database_->commit();
   if (!kept) {
     rollback();
     return kept;
@@ -94,15 +84,15 @@ Result<> SqliteStore::commit() {
   return {};
 }
 
-void SqliteStore::rollback() {
-  (void)database_->run("ROLLBACK");  // none is open when the commit itself ended it
+void SqlStore::rollback() {
+  database_->rollback();  // none is open when the commit itself ended it
   touched_.clear();
   news_.clear();
   gateway_rows_.clear();
   records_pending_ = readings_pending_ = 0;
 }
 
-Result<std::int64_t> SqliteStore::gateway_row(std::string_view gateway) {
+Result<std::int64_t> SqlStore::gateway_row(std::string_view gateway) {
   if (const auto found = gateway_rows_.find(gateway); found != gateway_rows_.end()) return found->second;
   auto& find = statements_->find_gateway.with(gateway);
   if (!TRY(find.step())) return 0;
@@ -112,14 +102,16 @@ Result<std::int64_t> SqliteStore::gateway_row(std::string_view gateway) {
   return row;
 }
 
-Result<std::string> SqliteStore::gateway_name(std::int64_t row) {
+Result<std::string> SqlStore::gateway_name(std::int64_t row) {
   if (const auto found = gateway_names_.find(row); found != gateway_names_.end()) return found->second;
   auto& find = statements_->find_name.with(row);
   if (!TRY(find.step())) return fail(Code::damaged, "a gateway's row is missing", "gateways");
   return gateway_names_[row] = find.text(0);
 }
 
-Result<std::optional<sync::Standing>> SqliteStore::standing(std::string_view gateway) {
+Result<std::optional<sync::Standing>> SqlStore::standing(std::string_view gateway) {
+  // All that a ledger decides begins here: from now on no other replica decides for this gateway.
+  TRY(database_->lease(gateway, true));
   auto& find = statements_->find_gateway.with(gateway);
   if (!TRY(find.step())) return std::nullopt;
   sync::Standing standing{.epoch = find.count(1), .session = find.count(2)};
@@ -128,13 +120,12 @@ Result<std::optional<sync::Standing>> SqliteStore::standing(std::string_view gat
   return standing;
 }
 
-Result<bool> SqliteStore::is_fenced(std::string_view gateway, std::uint64_t epoch) {
+Result<bool> SqlStore::is_fenced(std::string_view gateway, std::uint64_t epoch) {
   const auto row = TRY(gateway_row(gateway));
   return TRY(statements_->find_fenced.with(row, epoch).step());
 }
 
-Result<> SqliteStore::put_standing(std::string_view gateway, std::string_view software,
-                                   const sync::Standing& standing) {
+Result<> SqlStore::put_standing(std::string_view gateway, std::string_view software, const sync::Standing& standing) {
   const auto before = TRY(this->standing(gateway));
   TRY(statements_->put_gateway
           .with(gateway, software, standing.epoch, standing.session, pack_bases(standing.bases), now_us())
@@ -144,7 +135,7 @@ Result<> SqliteStore::put_standing(std::string_view gateway, std::string_view so
   return {};
 }
 
-Result<sync::Stream> SqliteStore::stream(const sync::StreamName& name, std::uint64_t base) {
+Result<sync::Stream> SqlStore::stream(const sync::StreamName& name, std::uint64_t base) {
   sync::Stream stream{.applied = sync::Intervals(base)};
   const auto row = TRY(gateway_row(name.gateway));
   auto& find = statements_->find_stream.with(row, name.epoch, static_cast<int>(name.cls));
@@ -158,7 +149,7 @@ Result<sync::Stream> SqliteStore::stream(const sync::StreamName& name, std::uint
   return stream;
 }
 
-Result<> SqliteStore::put_stream(const sync::StreamName& name, const sync::Stream& stream) {
+Result<> SqlStore::put_stream(const sync::StreamName& name, const sync::Stream& stream) {
   const auto row = TRY(gateway_row(name.gateway));
   const auto& c = stream.counts;
   return statements_->put_stream
@@ -167,15 +158,15 @@ Result<> SqliteStore::put_stream(const sync::StreamName& name, const sync::Strea
       .run();
 }
 
-Result<> SqliteStore::put_gap(const sync::StreamName& name, std::uint64_t from, std::uint64_t to, sync::Reason reason) {
+Result<> SqlStore::put_gap(const sync::StreamName& name, std::uint64_t from, std::uint64_t to, sync::Reason reason) {
   gap_records_.add(to - from);
   const auto row = TRY(gateway_row(name.gateway));
   return statements_->put_gap.with(row, name.epoch, static_cast<int>(name.cls), from, to, sync::name(reason), now_us())
       .run();
 }
 
-Result<> SqliteStore::put_refusal(std::string_view gateway, std::uint64_t epoch, sync::Refusal refusal,
-                                  std::string_view why) {
+Result<> SqlStore::put_refusal(std::string_view gateway, std::uint64_t epoch, sync::Refusal refusal,
+                               std::string_view why) {
   metrics_
       .counter("skerry_cloud_refusals_total", "Connections of gateways that were refused, by reason.",
                {{"reason", std::string(sync::name(refusal))}})

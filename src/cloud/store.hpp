@@ -1,7 +1,8 @@
-// SqliteStore: what the cloud applied, in one SQLite file (WAL, synchronous FULL: a commit is on disk).
+// SqlStore: what the cloud applied, in SQLite or PostgreSQL (a commit is on disk).
 //
-// The one writer of the file. begin() … commit() as sync::Store says; what was written is told to `tell` after the
-// commit that holds it. shelve() sorts readings when there is time.
+// The one writer of a SQLite file; on PostgreSQL any number of them, in as many processes, each under the lease of the
+// gateways that its transaction is about. begin() … commit() as sync::Store says; what was written is told to `tell`
+// after the commit that holds it. shelve() sorts readings when there is time.
 #pragma once
 
 #include <atomic>
@@ -13,7 +14,7 @@
 
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
-#include "cloud/sqlite.hpp"
+#include "cloud/database.hpp"
 #include "sync/store.hpp"
 
 namespace skerry::cloud {
@@ -25,14 +26,14 @@ struct News {
   std::string item;  // JSON as the API gives it
 };
 
-class SqliteStore final : public sync::Store {
+class SqlStore final : public sync::Store {
  public:
   using Tell = std::function<void(std::vector<News>)>;
-  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, Clock& clock, metrics::Registry& metrics);
+  static Result<std::unique_ptr<SqlStore>> open(const std::string& where, Clock& clock, metrics::Registry& metrics);
 
-  ~SqliteStore() override;
-  SqliteStore(const SqliteStore&) = delete;
-  SqliteStore& operator=(const SqliteStore&) = delete;
+  ~SqlStore() override;
+  SqlStore(const SqlStore&) = delete;
+  SqlStore& operator=(const SqlStore&) = delete;
 
   void on_news(Tell tell) { tell_ = std::move(tell); }
   std::atomic<bool> listening{false};  // somebody wants news: otherwise none are made
@@ -99,7 +100,7 @@ class SqliteStore final : public sync::Store {
     const sync::StreamName& name;
   };
 
-  SqliteStore(Clock& clock, metrics::Registry& metrics);
+  SqlStore(Clock& clock, metrics::Registry& metrics);
   Result<std::int64_t> gateway_row(std::string_view gateway);  // 0: unknown
   Result<std::string> gateway_name(std::int64_t row);
   std::int64_t now_us();
@@ -112,6 +113,7 @@ class SqliteStore final : public sync::Store {
   Result<> set_aside(const Place& place, const sync::Entry& entry, std::string_view why);
   void take_reading(const Place& place, const record::RecordView& record, std::string_view device, EventTime at);
   Result<> put_devices();
+  Result<std::uint64_t> shelve_under_lease(std::string_view name, std::int64_t gw, std::uint64_t epoch);
   Result<> tell_order(std::int64_t gw, std::string_view id, std::string_view device, std::string_view state);
   Result<std::int64_t> gateway_of(const Order& order);
   void add_news(std::string event, std::string_view device, std::string item);

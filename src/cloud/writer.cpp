@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 #include "base/logger.hpp"
 #include "cloud/limits.hpp"
 
@@ -15,9 +17,22 @@ std::uint64_t size_of(const auto& job) {
   return batch == nullptr ? 0 : batch->batch.block.size();
 }
 
+std::string_view gateway_of(const auto& job) {
+  const auto* sent = std::get_if<sync::Job>(&job);
+  if (sent == nullptr) return {};
+  const auto of = [](const auto& each) -> std::string_view {
+    if constexpr (requires { each.gateway; }) {
+      return each.gateway;
+    } else {
+      return each.hello.gateway;
+    }
+  };
+  return std::visit(of, *sent);
+}
+
 }  // namespace
 
-Writer::Writer(SqliteStore& store, metrics::Registry& metrics, Done done, Failed failed)
+Writer::Writer(SqlStore& store, metrics::Registry& metrics, Done done, Failed failed)
     : store_(store),
       ledger_(store),
       done_(std::move(done)),
@@ -86,6 +101,8 @@ void Writer::run() {
   while (true) {
     auto jobs = take();
     if (jobs.empty()) return;
+    // Leases are taken in one order, so that two replicas never wait for each other.
+    std::ranges::stable_sort(jobs, {}, [](const Waiting& each) { return gateway_of(each.job); });
     const auto began = system_clock().mono();
     auto kept = apply(jobs);
     seconds_.observe(std::chrono::duration<double>(system_clock().mono() - began).count());

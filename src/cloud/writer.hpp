@@ -22,7 +22,7 @@ class Writer {
   using Done = std::function<void(Id, sync::Outcome)>;
   using Failed = std::function<void(Id, Error)>;
 
-  Writer(SqliteStore& store, metrics::Registry& metrics, Done done, Failed failed);
+  Writer(SqlStore& store, metrics::Registry& metrics, Done done, Failed failed);
   ~Writer();  // after what waits
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -31,8 +31,8 @@ class Writer {
   // Something else to be written, in a transaction with what waits. Inside, an error of the store's fails and rolls
   // back the transaction; what the work answers, an error too, is told by `told` (on the writer's thread) when it is
   // kept.
-  using Answer = Result<SqliteStore::Ordered>;
-  using Work = std::function<Result<Answer>(SqliteStore&)>;
+  using Answer = Result<SqlStore::Ordered>;
+  using Work = std::function<Result<Answer>(SqlStore&)>;
   using Told = std::function<void(Answer)>;
   void ask(Work work, Told told);
   bool failing() const { return failing_; }  // the last transaction was not kept
@@ -52,7 +52,7 @@ class Writer {
   void end_late();
   void fail(const Waiting& job, const Error& why);
 
-  SqliteStore& store_;
+  SqlStore& store_;
   sync::Ledger ledger_;
   Done done_;
   Failed failed_;

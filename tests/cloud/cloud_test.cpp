@@ -1,13 +1,14 @@
-// The SQLite store behind a Ledger: what was applied is found again, once, sorted or not, after a restart or a crash.
+// The store behind a Ledger, on SQLite or (SKERRY_POSTGRES) a server: what was applied is found again, once, sorted or
+// not, after a restart or a crash.
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cloud/queries.hpp"
 #include "cloud/shelf.hpp"
 #include "cloud/store.hpp"
 #include "sync/ledger.hpp"
+#include "tests/cloud/databases.hpp"
 
 namespace skerry::cloud {
 namespace {
@@ -18,21 +19,15 @@ using record::Kind;
 
 class CloudStore : public testing::Test {
  protected:
-  CloudStore() {
-    std::string name = "/tmp/skerry-cloud-XXXXXX";
-    folder_ = ::mkdtemp(name.data());
-    path_ = folder_ + "/cloud.db";
-    open();
-  }
+  CloudStore() { open(); }
   ~CloudStore() override {
     queries_.reset();
     store_.reset();
-    std::filesystem::remove_all(folder_);
   }
   void open() {
     queries_.reset();
     store_.reset();
-    auto store = SqliteStore::open(path_, system_clock(), metrics_);
+    auto store = SqlStore::open(path_, system_clock(), metrics_);
     ASSERT_TRUE(store) << store.error().text();
     store_ = std::move(*store);
     queries_ = std::move(*Queries::open(path_));
@@ -104,10 +99,10 @@ class CloudStore : public testing::Test {
     for (const auto& line : *wrong) ADD_FAILURE() << line;
   }
 
-  std::string folder_;
-  std::string path_;
+  test::TestDatabase database_;
+  const std::string& path_ = database_.where;
   metrics::Registry metrics_;
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<SqlStore> store_;
   std::unique_ptr<Queries> queries_;
   std::map<std::string, std::uint64_t> session_;
 };
@@ -244,8 +239,9 @@ TEST_F(CloudStore, the_check_finds_what_is_missing_and_what_is_there_twice) {
 
 TEST_F(CloudStore, a_newer_program_s_file_is_not_touched) {
   store_.reset();
-  ASSERT_TRUE((*Database::open(path_, Database::Mode::create))->run("PRAGMA user_version=99"));
-  EXPECT_EQ(SqliteStore::open(path_, system_clock(), metrics_).error().code, Code::unsupported);
+  const auto* const sql = database_.on_server() ? "INSERT INTO skerry_version VALUES (99)" : "PRAGMA user_version=99";
+  ASSERT_TRUE((*Database::open(path_, Database::Mode::create))->run(sql));
+  EXPECT_EQ(SqlStore::open(path_, system_clock(), metrics_).error().code, Code::unsupported);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 // which the gateway never knew has ended as `expired`. Three mutants must be noticed.
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "act/act.hpp"
@@ -16,6 +15,7 @@
 #include "sync/log_source.hpp"
 #include "sync/receiver.hpp"
 #include "tests/act/fake_log.hpp"
+#include "tests/cloud/databases.hpp"
 
 namespace skerry::cloud {
 namespace {
@@ -54,17 +54,11 @@ struct Link {
 class Site final : public sync::Inbox {
  public:
   Site(std::uint64_t seed, Mutant mutant) : chance_(seed), mutant_(mutant) {
-    std::string name =
-        std::filesystem::exists("/dev/shm") ? "/dev/shm/skerry-orders-XXXXXX" : "/tmp/skerry-orders-XXXXXX";
-    folder_ = ::mkdtemp(name.data());
     edge_clock_.now += std::chrono::milliseconds(chance_.below(6'000)) - 3s;
     open_cloud();
     start_gateway();
   }
-  ~Site() override {
-    stop_cloud();
-    std::filesystem::remove_all(folder_);
-  }
+  ~Site() override { stop_cloud(); }
   Site(const Site&) = delete;
   Site& operator=(const Site&) = delete;
 
@@ -94,8 +88,8 @@ class Site final : public sync::Inbox {
 
   // ---- the cloud ----
   void open_cloud() {
-    store_ = std::move(*SqliteStore::open(folder_ + "/cloud.db", cloud_clock_, metrics_));
-    queries_ = std::move(*Queries::open(folder_ + "/cloud.db"));
+    store_ = std::move(*SqlStore::open(database_.where, cloud_clock_, metrics_));
+    queries_ = std::move(*Queries::open(database_.where));
   }
   void stop_cloud() {
     queries_.reset();
@@ -116,13 +110,13 @@ class Site final : public sync::Inbox {
                                       .ttl = std::chrono::milliseconds(1 + chance_.below(60'000)),
                                       .compensation = chance_.one_in(3) ? R"({"command":"undo"})" : ""},
                                      cloud_clock_.wall(), chance_);
-    SqliteStore::Order order{.gateway = "gw",
-                             .device = device,
-                             .id = command->id,
-                             .command = "stop",
-                             .payload = command->payload,
-                             .request = "r" + std::to_string(i),
-                             .not_after = command->not_after};
+    SqlStore::Order order{.gateway = "gw",
+                          .device = device,
+                          .id = command->id,
+                          .command = "stop",
+                          .payload = command->payload,
+                          .request = "r" + std::to_string(i),
+                          .not_after = command->not_after};
     if (!store_->begin()) return wrong("begin");
     auto put = store_->put_order(order);
     if (!put || chance_.one_in(10)) return store_->rollback();  // unknown gateway, or a crash before it was kept
@@ -423,12 +417,12 @@ class Site final : public sync::Inbox {
 
   SeededChance chance_;
   Mutant mutant_;
-  std::string folder_;
+  test::TestDatabase database_;
   SetClock cloud_clock_;
   SetClock edge_clock_;
   metrics::Registry metrics_;
   act::test::FakeLog log_{edge_clock_};
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<SqlStore> store_;
   std::unique_ptr<Queries> queries_;
   std::deque<Waiting> jobs_;
   std::shared_ptr<Link> link_;

@@ -1,5 +1,5 @@
 """A gateway and its cloud killed in turns under load, with the link cut at random by a proxy between them: the cloud's rows
-are what devices had acknowledged, each once, and offsets rise. 10 kills each; 200 each with SKERRY_LONG. Prints its seed."""
+are what devices had acknowledged, each once, and offsets rise. 20 kills each; 200 each with SKERRY_LONG. Prints its seed."""
 import collections
 import json
 import os
@@ -12,7 +12,7 @@ import unittest
 from clients import Client
 from skerry import BIN, LONG, PATIENCE_S, Program, Skerry, SkerryTest, wait_until
 
-KILLS = 200 if LONG else 10  # of each side
+KILLS = 200 if LONG else 20  # of each side
 SEED = int(os.environ.get("SKERRY_SEED") or random.SystemRandom().randrange(1 << 32))
 
 
