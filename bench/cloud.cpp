@@ -25,6 +25,8 @@ struct Packed {
 };
 
 constexpr std::uint64_t batch_readings = 1'000;
+constexpr std::size_t batches_together = 16;
+constexpr std::size_t batches_crowded = 128;  // what the writer takes when so many wait, is 256 jobs or 16 MiB
 
 std::string payload_of(std::uint64_t n, std::uint64_t device) {
   char text[160];
@@ -107,7 +109,8 @@ std::uint64_t size_of(const std::string& path) {
 }
 
 // What the writer does: unpacking, marks, rows, one transaction for 16 batches.
-void blocks(const std::string& path, const std::vector<Packed>& batches, const std::string& what) {
+void blocks(const std::string& path, const std::vector<Packed>& batches, const std::string& what,
+            std::size_t together) {
   metrics::Registry metrics;
   auto store = std::move(*cloud::SqlStore::open(path, system_clock(), metrics));
   sync::Ledger ledger(*store);
@@ -115,9 +118,9 @@ void blocks(const std::string& path, const std::vector<Packed>& batches, const s
   const auto session = ledger.run(sync::ProveJob{.hello = {.gateway = "bench", .epoch = 1}})->session;
   must(store->commit());
   const auto apply = [&] {
-    for (std::size_t i = 0; i < batches.size(); i += 16) {
+    for (std::size_t i = 0; i < batches.size(); i += together) {
       must(store->begin());
-      for (std::size_t j = i; j < std::min(i + 16, batches.size()); ++j) {
+      for (std::size_t j = i; j < std::min(i + together, batches.size()); ++j) {
         auto batch = sync::unpack(record::Class::medium, batches[j].from, batch_readings, batches[j].block);
         batch->fingerprint = batches[j].fingerprint;
         const auto outcome = ledger.run(sync::BatchJob{"bench", 1, session, std::move(*batch)});
@@ -128,7 +131,8 @@ void blocks(const std::string& path, const std::vector<Packed>& batches, const s
   };
   const auto readings = batches.size() * batch_readings;
   const auto applied = timed(apply);
-  tell((what + ", blocks, applied").c_str(), applied, readings, size_of(path));
+  tell((what + ", " + std::to_string(together) + " batches a commit").c_str(), applied, readings, size_of(path));
+  if (together != batches_together) return;
   const auto sorted = timed([&] {
     while (*store->shelve()) {
     }
@@ -177,7 +181,8 @@ int main(int argc, char** argv) {
                 static_cast<double>(bytes) / static_cast<double>(readings));
     for (int round = 1; round <= 3; ++round) {
       const auto path = folder + "/" + std::to_string(devices) + "-" + std::to_string(round);
-      blocks(path + ".blocks.db", batches, "SQLite");
+      blocks(path + ".blocks.db", batches, "SQLite", batches_together);
+      blocks(path + ".crowded.db", batches, "SQLite", batches_crowded);
       rows(path + ".rows.db", batches, "SQLite");
       if (server.empty()) continue;
       const auto schema = [&](const std::string& name) {
@@ -185,7 +190,8 @@ int main(int argc, char** argv) {
         must((*cloud::Database::open(server, cloud::Database::Mode::create))->run(("CREATE SCHEMA " + full).c_str()));
         return server + "&options=-csearch_path%3D" + full;
       };
-      blocks(schema("blocks"), batches, "PostgreSQL");
+      blocks(schema("blocks"), batches, "PostgreSQL", batches_together);
+      blocks(schema("crowded"), batches, "PostgreSQL", batches_crowded);
       rows(schema("plain"), batches, "PostgreSQL");
     }
   }

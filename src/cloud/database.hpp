@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -42,8 +43,13 @@ class Statement {
   template <typename... Values>
   Statement& with(const Values&... values) {
     impl_->reset();
-    int at = 0;
-    (bind(++at, values), ...);
+    bound_ = 0;
+    return more(values...);
+  }
+  // And values for those that follow.
+  template <typename... Values>
+  Statement& more(const Values&... values) {
+    (bind(++bound_, values), ...);
     return *this;
   }
   Result<bool> step() { return impl_->step(); }  // true: there is a row
@@ -68,7 +74,13 @@ class Statement {
   void bind(int at, const Buffer& value) { impl_->bind(at, Bytes(value)); }
   void bind(int at, std::nullptr_t) { impl_->bind_null(at); }
 
+  void bind(int at, const std::optional<std::int64_t>& value) {
+    value ? impl_->bind(at, *value) : impl_->bind_null(at);
+  }
+  void bind(int at, const std::optional<Bytes>& value) { value ? impl_->bind(at, *value) : impl_->bind_null(at); }
+
   std::unique_ptr<Impl> impl_;
+  int bound_ = 0;
 };
 
 class Database {

@@ -200,26 +200,34 @@ Result<> SqlStore::put_aside(const sync::StreamName& name, const sync::Entry& en
   return set_aside({TRY(gateway_row(name.gateway)), name}, entry, entry.wrong);
 }
 
+// Rows of devices in one order, whoever writes them.
 Result<> SqlStore::put_devices() {
-  const auto none = nullptr;
+  auto left = touched_.size();
+  int filled = 0;
   for (auto& [key, t] : touched_) {
-    auto& put = statements_->put_device;
     const auto& [gw, device] = key;
-    if (t.has_reading) {
-      put.with(device, gw, us_of(t.first), us_of(t.last), t.readings, ms_of(t.timestamp), us_of(t.received_at), t.epoch,
-               static_cast<int>(t.cls), t.offset, as_bytes(t.payload), none);
-      std::string item;
-      if (listening)
-        append_reading(item, gateway_names_[gw],
-                       {device, t.timestamp, t.received_at, t.cls, t.offset, as_bytes(t.payload)});
-      add_news("reading", device, std::move(item));
-    } else {
-      put.with(device, gw, us_of(t.first), us_of(t.last), 0, none, none, none, none, none, none, none);
-    }
+    const bool many = filled > 0 || left >= static_cast<std::size_t>(Statements::devices_per_statement);
+    auto& put = many ? statements_->put_devices : statements_->put_device;
+    if (filled == 0) put.with();
+    using Number = std::optional<std::int64_t>;
+    const auto known = [&t](std::int64_t value) { return t.has_reading ? Number(value) : Number(); };
+    put.more(device, gw, us_of(t.first), us_of(t.last), t.readings, known(ms_of(t.timestamp)),
+             known(us_of(t.received_at)), known(static_cast<std::int64_t>(t.epoch)), known(static_cast<int>(t.cls)),
+             known(static_cast<std::int64_t>(t.offset)),
+             t.has_reading ? std::optional<Bytes>(as_bytes(t.payload)) : std::nullopt,
+             t.status.empty() ? std::nullopt : std::optional<Bytes>(as_bytes(t.status)));
+    --left;
+    if (many && ++filled < Statements::devices_per_statement) continue;
+    filled = 0;
     TRY(put.run());
-    if (t.status.empty()) continue;
-    put.with(device, gw, us_of(t.first), us_of(t.last), 0, none, none, none, none, none, none, as_bytes(t.status));
-    TRY(put.run());
+  }
+  for (const auto& [key, t] : touched_) {
+    if (!t.has_reading || !listening) continue;
+    const auto& [gw, device] = key;
+    std::string item;
+    append_reading(item, gateway_names_[gw],
+                   {device, t.timestamp, t.received_at, t.cls, t.offset, as_bytes(t.payload)});
+    add_news("reading", device, std::move(item));
   }
   touched_.clear();
   return {};

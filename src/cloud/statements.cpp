@@ -2,6 +2,29 @@
 #include "cloud/statements.hpp"
 
 namespace skerry::cloud {
+namespace {
+
+// `rows` devices in one statement: most of what a device costs a server is the statement.
+std::string put_devices_sql(int rows) {
+  std::string sql = "INSERT INTO devices VALUES ";
+  for (int row = 0, value = 0; row < rows; ++row) {
+    sql += row == 0 ? "(" : ", (";
+    for (int column = 0; column < 12; ++column) sql += (column == 0 ? "?" : ", ?") + std::to_string(++value);
+    sql += ')';
+  }
+  sql +=
+      " ON CONFLICT (device, gw) DO UPDATE SET last_seen = greatest(devices.last_seen, excluded.last_seen), first_seen "
+      "= "
+      "least(devices.first_seen, excluded.first_seen), readings = devices.readings + excluded.readings, status = "
+      "coalesce(excluded.status, devices.status)";
+  for (const std::string column : {"timestamp", "epoch", "class", "offset", "payload", "received_at"})
+    sql += ", " + column +
+           " = CASE WHEN excluded.received_at >= coalesce(devices.received_at, excluded.received_at) THEN excluded." +
+           column + " ELSE devices." + column + " END";
+  return sql;
+}
+
+}  // namespace
 
 Result<> SqlStore::Statements::prepare(Database& database) {
   const auto of = [&database](Statement& statement, std::string_view sql) -> Result<> {
@@ -32,18 +55,8 @@ Result<> SqlStore::Statements::prepare(Database& database) {
          "INSERT INTO refusals VALUES (?1, ?2, ?3, ?4, 1, ?5) ON CONFLICT (gateway, reason) DO UPDATE SET epoch = ?3, "
          "why = "
          "?4, times = refusals.times + 1, at = ?5"));
-  TRY(of(put_device,
-         "INSERT INTO devices VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (device, gw) DO "
-         "UPDATE "
-         "SET last_seen = greatest(devices.last_seen, ?4), first_seen = least(devices.first_seen, ?3), readings = "
-         "devices.readings + ?5, "
-         "timestamp = CASE WHEN ?7 >= coalesce(devices.received_at, ?7) THEN ?6 ELSE devices.timestamp END, "
-         "epoch = CASE WHEN ?7 >= coalesce(devices.received_at, ?7) THEN ?8 ELSE devices.epoch END, "
-         "class = CASE WHEN ?7 >= coalesce(devices.received_at, ?7) THEN ?9 ELSE devices.class END, "
-         "offset = CASE WHEN ?7 >= coalesce(devices.received_at, ?7) THEN ?10 ELSE devices.offset END, "
-         "payload = CASE WHEN ?7 >= coalesce(devices.received_at, ?7) THEN ?11 ELSE devices.payload END, "
-         "received_at = CASE WHEN ?7 >= coalesce(devices.received_at, ?7) THEN ?7 ELSE devices.received_at END, "
-         "status = coalesce(?12, devices.status)"));
+  TRY(of(put_device, put_devices_sql(1)));
+  TRY(of(put_devices, put_devices_sql(devices_per_statement)));
   TRY(of(put_loose,
          "INSERT INTO loose (gw, epoch, class, lane, batch, offsets, first, past, readings, earliest, latest, block) "
          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"));

@@ -8,7 +8,9 @@ namespace skerry::cloud {
 struct SqlStore::Statements {
   Statement find_gateway, find_name, put_gateway, find_fenced, put_fenced, find_stream, put_stream, put_gap, put_aside,
       put_refusal;
-  Statement put_device, put_loose, put_alert, put_command, put_fate, put_analytics, put_message, find_command;
+  static constexpr int devices_per_statement = 50;
+  Statement put_device, put_devices, put_loose, put_alert, put_command, put_fate, put_analytics, put_message,
+      find_command;
   Statement put_order, find_request, count_open, lose_orders, due_orders, send_order, answer_order, late_orders,
       end_order, arrive_order, issue_command, known_gateways;
   Statement crowded, oldest_loose, put_shelf, drop_loose;
