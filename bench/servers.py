@@ -34,9 +34,9 @@ def pinned(cpu):
 class Server:
     """One run of one broker. `with` ends it and removes its data."""
 
-    def __init__(self, name, cpu=None, settings=()):
-        os.makedirs(WORK, exist_ok=True)
-        self.name, self.dir = name, tempfile.mkdtemp(prefix=f"{name}-", dir=WORK)
+    def __init__(self, name, cpu=None, settings=(), folder=WORK):
+        os.makedirs(folder, exist_ok=True)
+        self.name, self.dir = name, tempfile.mkdtemp(prefix=f"{name}-", dir=folder)
         start = self._mosquitto if name.startswith("mosquitto") else self._skerry
         with open(os.path.join(self.dir, "server.log"), "wb") as log:
             self.process, self.port = start(cpu, settings, log)

@@ -90,8 +90,8 @@ Result<Position> LogImpl::append(std::span<const Record> records, Urgency urgenc
       batch.paged = window_is_on(batch.begun);
       due_ = std::max(due_of(batch, urgent), not_before_);
       due_moved = true;
-    } else if ((urgent || (!tail_.waiting()->paged && tail_.waiting()->count() >= company_)) && due_ &&
-               *due_ > std::max(tail_.waiting()->begun, not_before_)) {
+    } else if (due_ && *due_ > std::max(tail_.waiting()->begun, not_before_) &&
+               (urgent || is_complete(*tail_.waiting()))) {
       due_ = std::max(tail_.waiting()->begun, not_before_);
       due_moved = true;
     }
@@ -109,6 +109,16 @@ Mono LogImpl::due_of(const MemoryBatch& batch, bool urgent) const {
   if (urgent) return batch.begun;
   if (batch.paged) return batch.begun + options_.window_max;
   return batch.count() < company_ ? std::max(batch.begun, company_until_) : batch.begun;
+}
+
+// Nothing is won by more waiting: those who waited for the last batch are all there; or the page is full and another
+// one will not be before the window ends, so that the batch would take it for a few records.
+bool LogImpl::is_complete(const MemoryBatch& batch) const {
+  if (!batch.paged) return batch.count() >= company_;
+  const auto bytes = batch_header_bytes + batch.body_bytes;
+  const auto pages = align_up(bytes, page_bytes) / page_bytes;
+  if (pages * page_bytes - bytes >= batch.body_bytes / batch.count()) return false;
+  return (clock_.mono() - batch.begun) * (pages + 1) / pages > options_.window_max;
 }
 
 void LogImpl::set_window(const Options& options) {

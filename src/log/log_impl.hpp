@@ -132,6 +132,7 @@ class LogImpl final : public Log {
   // commit.cpp
   bool window_is_on(Mono now) const;
   Mono due_of(const MemoryBatch& batch, bool urgent) const;
+  bool is_complete(const MemoryBatch& batch) const;
   void note_rate(const MemoryBatch& batch, Mono now);
   Result<> write(MemoryBatch& batch, std::uint64_t& bytes);
   Result<std::shared_ptr<Segment>> new_segment(const Mark& first, const Copied* copied, std::uint64_t bytes);

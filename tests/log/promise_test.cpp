@@ -117,6 +117,29 @@ TEST_F(LogOnSimDisk, TheWindowGathersTwentyOfAThousandPerSecond) {
   EXPECT_EQ(log_->commit_due(), clock_.mono());
 }
 
+// 210 bytes each millisecond: a window of 20 ms is a little more than a page, and a commit takes no second one.
+TEST_F(LogOnSimDisk, ABatchEndsWithItsPage) {
+  options_.segment_bytes = 1 * MiB;  // all in one
+  open();
+  busy_second();
+  const std::string payload(190, 'x');
+  const auto second = [&] {
+    for (int i = 0; i < 1000; ++i) {
+      ASSERT_TRUE(append(payload));
+      clock_.advance(1ms);
+      if (*log_->commit_due() <= clock_.mono()) ASSERT_TRUE(log_->commit());
+    }
+  };
+  second();
+  const auto before = disk_.bytes_written();
+  const auto commits = log_->stats().commits;
+  second();
+  const auto made = log_->stats().commits - commits;
+  EXPECT_GE(made, 50U);
+  EXPECT_LE(made, 65U);
+  EXPECT_LE((disk_.bytes_written() - before) / made, 4096U);
+}
+
 // Three who wait for their records come again one after the other: one commit takes all three.
 TEST_F(LogOnSimDisk, ABatchWaitsAMomentForThoseWhoWaitedForTheLast) {
   class SlowDiskClock final : public Clock {
