@@ -93,6 +93,7 @@ class ApiImpl final : public Api {
   }
 
   void ground_routes();
+  void link_routes();
   void list_routes();
   void act_routes();
   void alert_routes();
@@ -141,6 +142,21 @@ void ApiImpl::ground_routes() {
     return http::json(status_.json());
   });
   answer("/api/v1/pipelines", [this](const Request& q) { return pipelines(q); });
+  link_routes();
+}
+
+void ApiImpl::link_routes() {
+  const auto none = [] { return http::problem(404, "this gateway has no link to a cloud: cloud.url is not set"); };
+  answer("/api/v1/link", [this, none](const Request& q) -> Result<Response> {
+    TRY(check_names(q, {}));
+    return deps_.link.status ? http::json(deps_.link.status()) : none();
+  });
+  answer("/api/v1/link/devices", [this, none](const Request& q) -> Result<Response> {
+    TRY(check_names(q, {"limit", "cursor"}));
+    const auto limit = TRY(limit_of(q, history::page_items_default, history::page_items_max));
+    const auto cursor = TRY(text_of(q, "cursor"));
+    return deps_.link.devices ? http::json(deps_.link.devices(cursor, limit)) : none();
+  });
 }
 
 void ApiImpl::list_routes() {

@@ -64,6 +64,12 @@ struct Housekeeping {
   std::function<void(std::string id, Done done)> drop_snapshot;
 };
 
+// How the link to the cloud is shared, as JSON.
+struct Link {
+  std::function<std::string()> status;
+  std::function<std::string(std::string_view cursor, std::size_t limit)> devices;  // a list
+};
+
 // All outlive the Api; the functions are called on the loop's thread.
 struct Deps {
   Loop& loop;
@@ -80,6 +86,7 @@ struct Deps {
   Configuration configuration{};                         // none: its paths answer 404
   Housekeeping housekeeping{};                           // likewise
   std::function<std::string()> uplink{};                 // the link to the cloud as JSON; none: shown as null
+  Link link{};                                           // none: its paths answer 404
   const metrics::Histogram* decision_seconds = nullptr;  // reading in -> command out; none: shown as zero
   const metrics::Histogram* commit_seconds = nullptr;
 };

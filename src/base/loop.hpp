@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,18 @@ class ConnectionHandler {
   virtual void on_drained() {}                   // unsent() has fallen to zero after it was not
 };
 
+// What the system knows of a connection's way (Linux: TCP_INFO). Rates in bytes per second.
+struct PathInfo {
+  std::uint64_t rate = 0;     // that was delivered lately
+  bool rate_is_ours = false;  // the sender had too little to send: the path may take more
+  std::chrono::microseconds rtt{};
+  std::chrono::microseconds rtt_min{};
+  std::uint64_t unsent = 0;       // bytes in the kernel that have not left
+  std::uint64_t outstanding = 0;  // bytes in the kernel without an acknowledgement, the unsent among them
+  std::uint64_t in_flight = 0;    // segments without an acknowledgement
+  std::uint64_t resent = 0;       // segments, since it began
+};
+
 class Connection {
  public:
   virtual ~Connection() = default;                     // closes at once, unsent bytes are lost
@@ -41,7 +54,14 @@ class Connection {
   virtual void send(Bytes bytes) = 0;
   virtual std::size_t unsent() const = 0;  // bytes taken by send() and not yet by the kernel
   virtual void read_more(bool on) = 0;     // off: push back, the peer's bytes wait in the socket
-  virtual void close() = 0;                // after what was sent has left, or 5 s; the handler hears no more
+  // The kernel keeps no more than about so many bytes that have not left (TCP_NOTSENT_LOWAT), and on_drained() comes
+  // after each send, when less than half of them are left: what is sent then waits for no more than these. Where the
+  // system cannot, nothing changes.
+  virtual void keep_unsent_below(std::size_t /*bytes*/) {}
+  // How the kernel finds out what the path takes, `bbr` or `cubic`; false: it does not have it.
+  virtual bool use_congestion_control(const std::string& /*name*/) { return false; }
+  virtual std::optional<PathInfo> path_info() const { return {}; }
+  virtual void close() = 0;  // after what was sent has left, or 5 s; the handler hears no more
   virtual const Address& peer() const = 0;
   // DER of the certificate whose key the peer has shown to hold; empty: none. That it may be believed is the door's
   // to find out.

@@ -18,6 +18,7 @@
 #include "base/logger.hpp"
 #include "base/loop.hpp"
 #include "base/ports.hpp"
+#include "base/tcp_path.hpp"
 
 namespace skerry {
 namespace {
@@ -64,6 +65,7 @@ struct Socket : std::enable_shared_from_this<Socket> {
   bool closing = false;
   bool lingering = false;
   bool dead = false;
+  bool paced = false;  // its owner wants to hear when the kernel has little left to send
   Address peer;
   std::unique_ptr<asio::steady_timer> grace;
 };
@@ -89,6 +91,9 @@ class NetConnection final : public Connection {
     if (on) socket_->wait_readable();
   }
   void close() override;
+  void keep_unsent_below(std::size_t bytes) override;
+  bool use_congestion_control(const std::string& name) override;
+  std::optional<PathInfo> path_info() const override;
   const Address& peer() const override { return socket_->peer; }
 
  private:
@@ -263,6 +268,7 @@ void Socket::on_readable() {
 }
 
 void Socket::flush() {
+  const bool wrote = out_at < out.size();
   while (!dead && out_at < out.size()) {
     const auto sent =
         ::send(socket.native_handle(), out.data() + out_at, out.size() - out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -276,7 +282,8 @@ void Socket::flush() {
   out.clear();
   out_at = 0;
   if (out.capacity() > kept_bytes) Buffer().swap(out);
-  if (closing) linger();
+  if (closing) return linger();
+  if (paced && wrote) wait_writable();
 }
 
 void Socket::wait_writable() {
@@ -340,6 +347,19 @@ void NetConnection::close() {
     if (const auto socket = weak.lock(); socket && !error) socket->end();
   });
   socket_->loop.mark_dirty(*socket_);
+}
+
+void NetConnection::keep_unsent_below(std::size_t bytes) {
+  if (socket_->dead) return;
+  socket_->paced = tcp_path::keep_unsent_below(socket_->socket.native_handle(), bytes);
+}
+
+bool NetConnection::use_congestion_control(const std::string& name) {
+  return !socket_->dead && tcp_path::use_congestion_control(socket_->socket.native_handle(), name);
+}
+
+std::optional<PathInfo> NetConnection::path_info() const {
+  return socket_->dead ? std::nullopt : tcp_path::path_info(socket_->socket.native_handle());
 }
 
 // ---- listening and connecting ----

@@ -35,6 +35,9 @@ class TlsConnection final : public Connection, public ConnectionHandler {
   std::size_t unsent() const override { return plain_.size() + inner_->unsent(); }
   void read_more(bool on) override;
   void close() override;
+  void keep_unsent_below(std::size_t bytes) override { inner_->keep_unsent_below(bytes); }
+  bool use_congestion_control(const std::string& name) override { return inner_->use_congestion_control(name); }
+  std::optional<PathInfo> path_info() const override { return inner_->path_info(); }
   const Address& peer() const override { return inner_->peer(); }
   Bytes peer_certificate() const override { return certificate_; }
   bool is_secure() const override { return true; }

@@ -143,6 +143,13 @@ Result<> Node::open_uplink() {
   return {};
 }
 
+api::Link Node::link_for_api() const {
+  if (!uplink_) return {};
+  return {.status = [this] { return link_json(uplink_->status()); },
+          .devices = [this](std::string_view cursor,
+                            std::size_t limit) { return link_devices_json(uplink_->devices(), cursor, limit); }};
+}
+
 std::string Node::uplink_for_api() const { return uplink_ ? uplink_json(uplink_->status()) : "null"; }
 
 Result<> Node::open_doors() {
@@ -168,6 +175,7 @@ Result<> Node::open_doors() {
                          .status = [this] { return config_state_->status(); }},
        .housekeeping = housekeeping_for_api(),
        .uplink = [this] { return uplink_for_api(); },
+       .link = link_for_api(),
        .decision_seconds = &metrics_.histogram("skerry_decision_seconds",
                                                "From a reading's arrival to the command or alert it caused, appended."),
        .commit_seconds = &metrics_.histogram("skerry_log_commit_seconds", "One group commit: write and sync.")},

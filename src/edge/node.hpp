@@ -86,6 +86,7 @@ class Node {
   Result<> open_doors();
   Result<> open_uplink();
   std::string uplink_for_api() const;
+  api::Link link_for_api() const;
   Wall newest_record() const;
   api::Housekeeping housekeeping_for_api();
   Result<> replace_pipelines(const config::Config& config);

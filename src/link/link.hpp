@@ -21,6 +21,7 @@
 #include "base/loop.hpp"
 #include "base/metrics.hpp"
 #include "link/credentials.hpp"
+#include "link/devices.hpp"
 #include "link/limits.hpp"
 #include "log/log.hpp"
 #include "sync/receiver.hpp"
@@ -49,6 +50,23 @@ struct UplinkOptions {
   sync::PerClass<std::chrono::milliseconds> linger{};
   std::chrono::milliseconds network_timeout = sync::network_timeout;
   sync::Inbox* inbox = nullptr;  // where the cloud's items go; outlives the uplink
+  sync::QueuesOptions queues{};
+  std::string congestion_control = "bbr";  // of TCP, where the kernel has it; empty: the system's own
+  std::size_t devices_max = link::devices_max;
+};
+
+// How the link is shared, of now.
+struct ShareStatus {
+  sync::PerClass<sync::QueueOptions> options;
+  sync::PerClass<sync::QueueStatus> queues;
+  sync::Congestion congestion = sync::Congestion::none;
+  double fill = 0;                   // mean of the last fill ratios
+  std::uint64_t bandwidth = 0;       // configured, bytes per second; 0: adaptive
+  std::uint64_t budget = 0;          // of it, that may be used now
+  std::uint64_t rate = 0;            // that the way was found to take, bytes per second; 0: not known
+  std::uint64_t frame_bytes = 0;     // about how long a frame is
+  std::uint64_t unacknowledged = 0;  // bytes on the way
+  std::optional<PathInfo> path;
 };
 
 struct UplinkStatus {
@@ -59,6 +77,7 @@ struct UplinkStatus {
   std::uint64_t backlog = 0;  // records that are committed here and not acknowledged there
   sync::PerClass<std::uint64_t> acknowledged{};
   std::optional<sync::Refuse> refused;
+  ShareStatus shares;
   std::optional<Trouble> trouble;  // why the last connection ended
 };
 
@@ -77,6 +96,7 @@ class Uplink {
   virtual void start() = 0;  // on the loop's thread, or before it runs
   virtual void stop() = 0;   // on the loop's thread: closes the connection and saves
   virtual UplinkStatus status() const = 0;
+  virtual const Devices& devices() const = 0;
 };
 
 class Server {

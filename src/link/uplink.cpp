@@ -1,4 +1,5 @@
 // The gateway's side of the link: connecting, carrying frames, remembering.
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 
@@ -6,6 +7,7 @@
 #include "base/tls.hpp"
 #include "http/websocket.hpp"
 #include "link/link.hpp"
+#include "link/pace.hpp"
 #include "sync/log_source.hpp"
 
 namespace skerry::link {
@@ -18,7 +20,8 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
         options_(std::move(options)),
         state_(std::move(state)),
         source_(deps.log),
-        sender_(source_, sender_options(), state_.memory),
+        devices_(options_.devices_max),
+        sender_(source_, sender_options(), state_.memory, &devices_),
         up_(deps.metrics.gauge("skerry_link_up", "1 when a canary came back from the cloud, whatever TCP says.")),
         canary_seconds_(deps.metrics.gauge("skerry_link_canary_seconds", "Round trip of the last canary.")),
         connects_(deps.metrics.counter("skerry_link_connects_total", "Connections to the cloud that were tried.")),
@@ -65,7 +68,11 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
     drop(trouble_of(why, options_.url.tls));
     retry_later();
   }
-  void on_drained() override { pump(); }
+  void on_drained() override {
+    clogged_ = false;
+    pump();
+  }
+  const Devices& devices() const override { return devices_; }
 
  private:
   sync::SenderOptions sender_options() const {
@@ -77,7 +84,8 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
             .salt = deps_.chance.next(),
             .linger = options_.linger,
             .inbox = options_.inbox,
-            .network_timeout = options_.network_timeout};
+            .network_timeout = options_.network_timeout,
+            .queues = options_.queues};
   }
   Mono now() { return deps_.loop.clock().mono(); }
   void news();  // any thread
@@ -87,6 +95,8 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
   void trouble(Trouble trouble);
   void retry_later();
   void pump();
+  void cycle();
+  void count_queues(const UplinkStatus& status);
   void give(sync::Out& out);
   void turn();
   void save();
@@ -97,7 +107,9 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
   UplinkOptions options_;
   sync::State state_;
   sync::LogSource source_;
+  Devices devices_;
   sync::Sender sender_;
+  Pace pace_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::shared_ptr<void> on_commit_;
   std::atomic<bool> posted_{false};
@@ -109,6 +121,12 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
   std::chrono::milliseconds pause_ = retry_min;
   Mono save_at_{};
   std::uint64_t saved_count_ = 0;
+  std::unique_ptr<Timer> again_;
+  bool paced_ = false;    // the kernel says what the way takes
+  bool clogged_ = false;  // and has enough to send for now
+  std::uint64_t unsent_asked_ = 0;
+  Mono cycle_at_{};
+  Mono count_at_{};
   bool connecting_ = false;
   bool stopped_ = false;
   bool told_up_ = false;
@@ -126,6 +144,7 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
   metrics::Counter& gaps_;
   metrics::Counter& bytes_;
   metrics::Counter& malformed_;
+  sync::PerClass<sync::QueueStatus> queues_counted_{};
 };
 
 void UplinkImpl::news() {
@@ -188,6 +207,10 @@ void UplinkImpl::connected(Result<std::unique_ptr<Connection>> connection) {
                                                                        .host = options_.url.address.text(),
                                                                        .message_bytes_max = message_bytes_down},
                                               deps_.chance);
+  clogged_ = false;
+  paced_ = connection_->path_info().has_value();
+  unsent_asked_ = 0;
+  if (!options_.congestion_control.empty()) (void)connection_->use_congestion_control(options_.congestion_control);
   deps_.loop.start(*connection_, *this);
   Buffer out;
   socket_->start(out);
@@ -215,10 +238,38 @@ void UplinkImpl::on_bytes(Bytes bytes) {
 }
 
 void UplinkImpl::pump() {
-  if (!connection_ || !socket_ || !socket_->open()) return;
   sync::Out out;
-  sender_.pump(connection_->unsent(), now(), out);
+  if (!connection_ || !socket_ || !socket_->open()) {
+    sender_.pump({}, now(), out);  // only looks at the time
+    return;
+  }
+  if (now() >= cycle_at_) cycle();
+  sync::Room room{.unsent = connection_->unsent()};
+  std::chrono::nanoseconds wait{0};
+  if (paced_) {
+    const auto path = connection_->path_info().value_or(PathInfo{});
+    wait = pace_.wait(path);
+    room.frame_bytes = pace_.frame_bytes();
+    room.turn_bytes = clogged_ || wait.count() > 0
+                          ? 0
+                          : std::min(pace_.window_bytes(path) - path.outstanding, sync::unsent_bytes_max);
+  }
+  sender_.pump(room, now(), out);
+  if (out.more && wait.count() > 0) again_ = deps_.loop.after(wait, [this] { pump(); });
   give(out);
+}
+
+// What the way takes is asked once a cycle.
+void UplinkImpl::cycle() {
+  cycle_at_ = now() + options_.queues.cycle;
+  if (!paced_) return;
+  const auto status = sender_.queue_status(now());
+  const bool busy = std::ranges::any_of(status, [](const auto& q) { return q.waiting + q.backlog > 0; });
+  pace_.on_cycle(connection_->path_info(), sender_.acknowledged_bytes(), busy, now());
+  const auto unsent = pace_.unsent_bytes();
+  if (unsent_asked_ != 0 && unsent < unsent_asked_ * 5 / 4 && unsent > unsent_asked_ * 4 / 5) return;
+  unsent_asked_ = unsent;
+  connection_->keep_unsent_below(unsent);
 }
 
 // What a gap's fingerprint is must be on disk before the cloud has it: nobody could compute it again.
@@ -226,7 +277,11 @@ void UplinkImpl::give(sync::Out& out) {
   if (out.save) save();
   Buffer bytes;
   for (const auto& frame : out.frames) socket_->send(frame, false, bytes);
-  if (!bytes.empty()) connection_->send(bytes);
+  if (!bytes.empty()) {
+    connection_->send(bytes);
+    clogged_ = unsent_asked_ != 0;
+  }
+  if (out.again) again_ = deps_.loop.after(*out.again - now(), [this] { pump(); });
   if (!out.close) return;
   drop(Trouble{sender_.refused() ? "refused" : "closed", out.why});
   retry_later();
@@ -248,6 +303,8 @@ void UplinkImpl::drop(std::optional<Trouble> why) {
     if (*alive) going_.reset();
   });
   socket_.reset();
+  again_.reset();
+  pace_.link_gone();
   tell();
 }
 
@@ -323,12 +380,53 @@ void UplinkImpl::tell() {
                       .trouble = trouble_};
   for (std::size_t c = 0; c < record::class_count; ++c)
     status.acknowledged[c] = sender_.acked(static_cast<record::Class>(c)).prefix_end();
+  status.shares = {.options = options_.queues.classes,
+                   .queues = sender_.queue_status(now()),
+                   .congestion = sender_.queues().congestion(),
+                   .fill = sender_.queues().fill(),
+                   .bandwidth = options_.queues.bandwidth,
+                   .budget = sender_.queues().budget(),
+                   .rate = pace_.rate(),
+                   .frame_bytes = pace_.frame_bytes(),
+                   .unacknowledged = sender_.unacknowledged_bytes(),
+                   .path = connection_ ? connection_->path_info() : std::nullopt};
+  if (now() >= count_at_) count_queues(status);
   up_.set(status.up ? 1 : 0);
   backlog_.set(static_cast<double>(status.backlog));
   if (const auto rtt = sender_.canary_rtt()) canary_seconds_.set(std::chrono::duration<double>(*rtt).count());
   const std::scoped_lock lock(mutex_);
   status_ = std::move(status);
   acked_ = sender_.memory().acked;
+}
+
+void UplinkImpl::count_queues(const UplinkStatus& status) {
+  count_at_ = now() + std::chrono::seconds{1};
+  auto& m = deps_.metrics;
+  m.gauge("skerry_link_rate_bytes_per_second", "That the way to the cloud was found to take; 0: not known.")
+      .set(static_cast<double>(status.shares.rate));
+  m.gauge("skerry_link_fill_ratio", "Mean of the last fill ratios of the queues.").set(status.shares.fill);
+  m.gauge("skerry_link_congestion", "0 none, 1 mild, 2 severe.").set(static_cast<double>(status.shares.congestion));
+  for (std::size_t c = 0; c < record::class_count; ++c) {
+    const auto& now = status.shares.queues[c];
+    auto& before = queues_counted_[c];
+    const metrics::Labels labels{{"class", std::string(record::name(static_cast<record::Class>(c)))}};
+    m.gauge("skerry_link_queue_messages", "Committed and not yet given to the link, of the live lane.", labels)
+        .set(static_cast<double>(now.waiting));
+    m.gauge("skerry_link_queue_oldest_seconds", "How long the oldest of them waits.", labels)
+        .set(std::chrono::duration<double>(now.oldest).count());
+    const auto add = [&](std::string_view name, std::string_view help, std::uint64_t sync::QueueStatus::*what) {
+      m.counter(name, help, labels).add(now.*what - before.*what);
+    };
+    add("skerry_link_queue_sent_total", "Messages given to the link, of both lanes.", &sync::QueueStatus::sent);
+    add("skerry_link_queue_sent_bytes_total", "Bytes of their frames.", &sync::QueueStatus::sent_bytes);
+    add("skerry_link_queue_displaced_total", "Messages that left their queue because it was full.",
+        &sync::QueueStatus::displaced);
+    add("skerry_link_queue_expired_total", "Messages that left their queue because they were too old.",
+        &sync::QueueStatus::expired);
+    add("skerry_link_queue_dropped_total", "Of both, those that were declared gone instead of being sent later.",
+        &sync::QueueStatus::dropped);
+    before = now;
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "sync/sender.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "sync/batch.hpp"
 
@@ -23,8 +24,8 @@ std::string_view name(Phase phase) {
   return "unknown";
 }
 
-Sender::Sender(Source& source, SenderOptions options, const std::optional<Memory>& memory)
-    : source_(source), options_(std::move(options)) {
+Sender::Sender(Source& source, SenderOptions options, const std::optional<Memory>& memory, Watcher* watcher)
+    : source_(source), options_(std::move(options)), queues_(options_.queues), watcher_(watcher) {
   if (memory) memory_ = *memory;
   for (std::size_t c = 0; c < record::class_count; ++c) {
     if (memory_.acked[c].base() == options_.bases[c]) continue;
@@ -76,7 +77,7 @@ void Sender::on_closed() {
   not_before_ = {};
   backlog_out_ = 0;
   backlog_window_ = backlog_window_min;
-  live_run_ = 0;
+  queues_.link_gone();
   credit_ = window_ = ack_bytes_ = 0;
   canary_sent_at_.reset();
   canary_next_ = {};
@@ -194,8 +195,11 @@ void Sender::plan_lanes(const PerClass<std::uint64_t>& ends) {
     const auto c = index(cls);
     if ((options_.classes & record::mask(cls)) == 0) continue;
     const auto& applied = memory_.acked[c];
+    projected_[c] = applied;
+    late_[c] = 0;
     const auto newest = std::max(applied.end(), ends[c]);
-    const bool split = newest - applied.end() > options_.split_records && applied.may_open();
+    const bool split =
+        newest - applied.end() > options_.split_records && applied.may_open() && !options_.queues.classes[c].drop_late;
     live_[c].next = split ? newest : applied.end();
     for (const auto& hole : applied.holes()) backlog_[c].push_back({hole.from, hole.to});
     if (split) backlog_[c].push_back({applied.end(), newest});
@@ -212,6 +216,7 @@ void Sender::on(const Ack& frame, Mono now, Out& out) {
   }
   for (auto& sent : outstanding_) {
     if (sent.bytes == 0 || !memory_.acked[index(sent.cls)].contains(sent.to - 1)) continue;
+    acknowledged_bytes_ += sent.bytes;
     if (sent.lane == Lane::backlog) {
       backlog_out_ -= sent.bytes;
       on_delay(now - sent.sent_at, sent.bytes);
@@ -264,35 +269,28 @@ void Sender::take_items(Out& out) {
   }
 }
 
-std::optional<Class> Sender::live_due(const PerClass<std::uint64_t>& ends, Mono now) {
+// ---- what goes next ----
+
+bool Sender::is_live_due(Class cls, std::uint64_t end, Mono now) {
+  const auto c = index(cls);
+  if ((options_.classes & record::mask(cls)) == 0 || end <= live_[c].next || now < not_before_[c]) return false;
+  if (late_[c] > live_[c].next) return true;
+  if (!waiting_since_[c]) waiting_since_[c] = now;
+  return end - live_[c].next >= linger_records || now - *waiting_since_[c] >= options_.linger[c];
+}
+
+Queues::Due Sender::due(const PerClass<std::uint64_t>& ends, Mono now) {
+  Queues::Due due;
   for (const auto cls : classes_in_order) {
     const auto c = index(cls);
-    if ((options_.classes & record::mask(cls)) == 0 || ends[c] <= live_[c].next || now < not_before_[c]) continue;
-    if (!waiting_since_[c]) waiting_since_[c] = now;
-    if (ends[c] - live_[c].next < linger_records && now - *waiting_since_[c] < options_.linger[c]) continue;
-    return cls;
+    due.live[c] = is_live_due(cls, ends[c], now);
+    due.backlog[c] = backlog_out_ < backlog_window_ && !backlog_[c].empty() && now >= not_before_[c];
   }
-  return {};
+  return due;
 }
 
-std::optional<Class> Sender::backlog_due(Mono now) {
-  if (backlog_out_ >= backlog_window_) return {};
-  for (const auto cls : classes_in_order) {
-    if (!backlog_[index(cls)].empty() && now >= not_before_[index(cls)]) return cls;
-  }
-  return {};
-}
-
-std::optional<Sender::Choice> Sender::choose(const PerClass<std::uint64_t>& ends, Mono now) {
-  const auto live = live_due(ends, now);
-  const auto backlog = backlog_due(now);
-  const bool share_due = live_run_ >= (backlog_share - 1) * batch_raw_bytes;
-  if (backlog && (!live || share_due)) return Choice{Lane::backlog, *backlog};
-  if (live) return Choice{Lane::live, *live};
-  return {};
-}
-
-void Sender::pump(std::uint64_t unsent, Mono now, Out& out) {
+void Sender::pump(const Room& room, Mono now, Out& out) {
+  queues_.see(source_.ends(), now);
   if (phase_ == Phase::down) return;
   if (phase_ != Phase::sending) {
     if (now - opened_at_ > handshake_max) end(out, "the cloud did not answer in time");
@@ -301,69 +299,187 @@ void Sender::pump(std::uint64_t unsent, Mono now, Out& out) {
   canary(now, out);
   if (phase_ != Phase::sending) return;
   take_items(out);
+  if (queues_.cycle_due(now)) account(source_.ends(), now);
+  auto unsent = room.unsent;
   for (const auto& frame : out.frames) unsent += frame.size();
-  while (phase_ == Phase::sending && unsent < unsent_bytes_max && credit_ > 0) {
+  while (phase_ == Phase::sending && unsent < room.turn_bytes && credit_ > 0) {
     const auto ends = source_.ends();
-    const auto choice = choose(ends, now);
+    const auto choice = queues_.next(due(ends, now), room.frame_bytes);
     if (!choice) return;
+    if (const auto at = queues_.may_send_at(now); at > now) {
+      out.again = at;
+      return;
+    }
     const auto before = out.frames.size();
-    if (!send_some(*choice, ends[index(choice->cls)], now, out)) return;
+    if (!send_some(*choice, ends[index(choice->cls)], room, now, out)) return;
     for (auto i = before; i < out.frames.size(); ++i) unsent += out.frames[i].size();
+  }
+  if (phase_ != Phase::sending) return;
+  const auto left = due(source_.ends(), now);
+  out.more = std::ranges::any_of(left.live, std::identity{}) || std::ranges::any_of(left.backlog, std::identity{});
+}
+
+// Once a cycle: what the link did not take in time, or is more than a queue holds, leaves its window.
+void Sender::account(const PerClass<std::uint64_t>& ends, Mono now) {
+  PerClass<Queues::Window> windows;
+  for (const auto cls : classes_in_order) {
+    const auto c = index(cls);
+    if ((options_.classes & record::mask(cls)) == 0) continue;
+    const auto from = std::max(live_[c].next, late_[c]);
+    windows[c] = {.from = from,
+                  .end = std::max(from, ends[c]),
+                  .stretches = projected_[c].all().size(),
+                  .can_leave = options_.queues.classes[c].drop_late || projected_[c].may_open()};
+  }
+  const auto leaves = queues_.account(windows, now);
+  for (const auto cls : classes_in_order) {
+    if (leaves[index(cls)]) leave(cls, *leaves[index(cls)]);
   }
 }
 
+void Sender::leave(Class cls, const Queues::Leave& leave) {
+  const auto c = index(cls);
+  const bool drop = options_.queues.classes[c].drop_late;
+  const auto from = std::max(live_[c].next, late_[c]);
+  queues_.left(cls, leave.to - from, leave.expired, drop);
+  waiting_since_[c].reset();
+  if (drop) {
+    late_[c] = leave.to;
+    return;
+  }
+  if (!backlog_[c].empty() && backlog_[c].back().end == live_[c].next) {
+    backlog_[c].back().end = leave.to;  // nothing live was sent in between
+  } else {
+    backlog_[c].push_back({live_[c].next, leave.to});
+  }
+  live_[c].next = leave.to;
+}
+
+// ---- sending ----
+
 // One frame of a lane. False when it does not fit the credit: it is read anew when there is more.
-bool Sender::send_some(const Choice& choice, std::uint64_t end, Mono now, Out& out) {
+bool Sender::send_some(const Choice& choice, std::uint64_t end, const Room& room, Mono now, Out& out) {
   const auto c = index(choice.cls);
-  auto& work = choice.lane == Lane::live ? live_[c] : backlog_[c].front();
-  if (choice.lane == Lane::backlog) end = work.end;
-  auto slice = source_.read(choice.cls, work.next, std::min(end, work.next + batch_offsets_max), batch_raw_bytes);
+  const bool live = choice.lane == Lane::live;
+  const auto next = live ? live_[c].next : backlog_[c].front().next;
+  if (!live) end = backlog_[c].front().end;
+  if (live && late_[c] > next) {
+    if (const auto done = send_late(choice.cls, now, out)) return *done;
+    end = late_[c];  // the last of them cannot be read: one by one
+  }
+  const auto raw_max = live ? batch_raw_bytes : backlog_raw_bytes;
+  const auto raw = std::clamp(static_cast<std::uint64_t>(static_cast<double>(room.frame_bytes) * packs_[c]),
+                              std::min(frame_raw_bytes_min, raw_max), raw_max);
+  const auto slice = source_.read(choice.cls, next, std::min(end, next + batch_offsets_max), raw);
   if (!slice) {
     ++counts_.read_errors;
     not_before_[c] = now + read_retry;
     return true;
   }
-  Frame frame;
-  Buffer block;
-  std::uint64_t count = slice->gone;
-  std::uint64_t print = 0;
-  if (slice->gone > 0) {
-    print = draw_fingerprint();
-    frame = GapFrame{choice.lane, choice.cls, work.next, slice->gone, slice->reason, print};
-    out.save = true;
-  } else {
-    BatchWriter writer;
-    for (const auto& record : slice->records) {
-      writer.add(record);
-      if (writer.raw_bytes() >= batch_raw_bytes || writer.count() == batch_offsets_max) break;
-    }
-    INVARIANT(!writer.empty() && writer.from() == work.next);
-    count = writer.count();
-    print = writer.fingerprint();
-    auto packed = writer.pack();
-    INVARIANT(packed);
-    block = std::move(*packed);
-    frame = BatchFrame{choice.lane, choice.cls, work.next, count, print, block};
+  return slice->gone > 0 ? send_gap(choice, *slice, now, out) : send_batch(choice, *slice, raw, now, out);
+}
+
+bool Sender::send_gap(const Choice& choice, const Slice& slice, Mono now, Out& out) {
+  if (gap_bytes_max > credit_ && credit_ < window_) return false;
+  const auto c = index(choice.cls);
+  const auto next = choice.lane == Lane::live ? live_[c].next : backlog_[c].front().next;
+  const auto print = draw_fingerprint();
+  const auto before = counts_.bytes;
+  send(out, GapFrame{choice.lane, choice.cls, next, slice.gone, slice.reason, print});
+  out.save = true;
+  counts_.gaps += slice.gone;
+  sent(choice, slice.gone, print, counts_.bytes - before, now);
+  return true;
+}
+
+// What came too late for its class is declared gone though it is here: the last record's own fingerprint proves it.
+Result<bool> Sender::send_late(Class cls, Mono now, Out& out) {
+  const auto c = index(cls);
+  const auto slice = TRY(source_.read(cls, late_[c] - 1, late_[c], 1));
+  if (slice.records.empty()) return fail(Code::not_found, "is gone meanwhile");
+  if (gap_bytes_max > credit_ && credit_ < window_) return false;
+  const auto count = late_[c] - live_[c].next;
+  const auto print = fingerprint(slice.records.front());
+  const auto before = counts_.bytes;
+  send(out, GapFrame{Lane::live, cls, live_[c].next, count, Reason::ttl, print});
+  counts_.gaps += count;
+  sent({Lane::live, cls}, count, print, counts_.bytes - before, now);
+  return true;
+}
+
+bool Sender::send_batch(const Choice& choice, const Slice& slice, std::uint64_t raw_bytes, Mono now, Out& out) {
+  const auto c = index(choice.cls);
+  const auto next = choice.lane == Lane::live ? live_[c].next : backlog_[c].front().next;
+  BatchWriter writer;
+  for (const auto& record : slice.records) {
+    writer.add(record);
+    if (writer.raw_bytes() >= raw_bytes || writer.count() == batch_offsets_max) break;
   }
-  const auto bytes = block.size() + 64;  // and a head that is never longer
+  INVARIANT(!writer.empty() && writer.from() == next);
+  const auto count = writer.count();
+  const auto print = writer.fingerprint();
+  const auto raw = static_cast<double>(writer.raw_bytes());
+  const auto block = writer.pack();
+  INVARIANT(block);
+  const auto bytes = block->size() + gap_bytes_max;  // and a head that is never longer
   if (bytes > credit_ && credit_ < window_) return false;
-  const auto sent_before = counts_.bytes;
-  send(out, frame);
-  const auto size = counts_.bytes - sent_before;
-  (slice->gone > 0 ? counts_.gaps : counts_.records) += count;
-  counts_.batches += slice->gone > 0 ? 0 : 1;
-  outstanding_.push_back({choice.lane, choice.cls, work.next + count, size, now});
+  packs_[c] += (std::clamp(raw / static_cast<double>(block->size() + 32), 0.5, 100.0) - packs_[c]) / 4;
+  if (watcher_ != nullptr && choice.lane == Lane::live)
+    watcher_->on_sent(choice.cls, std::span(slice.records).first(count), queues_.age(choice.cls, next, now));
+  const auto before = counts_.bytes;
+  send(out, BatchFrame{choice.lane, choice.cls, next, count, print, *block});
+  counts_.records += count;
+  ++counts_.batches;
+  sent(choice, count, print, counts_.bytes - before, now);
+  return true;
+}
+
+void Sender::sent(const Choice& choice, std::uint64_t count, std::uint64_t print, std::uint64_t bytes, Mono now) {
+  const auto c = index(choice.cls);
+  auto& work = choice.lane == Lane::live ? live_[c] : backlog_[c].front();
+  const auto from = work.next;
   work.next += count;
+  INVARIANT(projected_[c].accepts(choice.lane, from, work.next));
+  projected_[c].add({from, work.next, print});
+  queues_.sent(choice, count, bytes, now);
+  outstanding_.push_back({choice.lane, choice.cls, work.next, bytes, now});
   memory_.sent[c][work.next] = print;
   if (choice.lane == Lane::live) {
-    live_run_ += size;
     waiting_since_[c].reset();
-    return true;
+    return;
   }
-  live_run_ = 0;
-  backlog_out_ += size;
+  backlog_out_ += bytes;
   if (work.next >= work.end) backlog_[c].pop_front();
-  return true;
+}
+
+// ---- what is so ----
+
+PerClass<QueueStatus> Sender::queue_status(Mono now) const {
+  PerClass<QueueStatus> all;
+  const auto ends = source_.ends();
+  for (const auto cls : classes_in_order) {
+    const auto c = index(cls);
+    const auto applied = memory_.acked[c].end();
+    const bool sends = phase_ == Phase::sending;
+    const auto from = std::max(sends ? std::max(live_[c].next, late_[c]) : applied, memory_.acked[c].base());
+    all[c] = queues_.status(cls, from, now);
+    if ((options_.classes & record::mask(cls)) == 0 || ends[c] <= from) {
+      all[c].oldest = {};
+    } else {
+      all[c].waiting = ends[c] - from;
+    }
+    if (!sends) {
+      for (const auto& hole : memory_.acked[c].holes()) all[c].backlog += hole.to - hole.from;
+    }
+    for (const auto& work : backlog_[c]) all[c].backlog += work.end - work.next;
+  }
+  return all;
+}
+
+std::uint64_t Sender::unacknowledged_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& each : outstanding_) sum += each.bytes;
+  return sum;
 }
 
 std::uint64_t Sender::backlog() const {

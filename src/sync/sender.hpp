@@ -17,6 +17,7 @@
 #include "base/time.hpp"
 #include "record/record.hpp"
 #include "sync/frames.hpp"
+#include "sync/queues.hpp"
 #include "sync/sync.hpp"
 
 namespace skerry::sync {
@@ -71,13 +72,31 @@ struct SenderOptions {
   Inbox* inbox = nullptr;  // none: nothing is taken from the cloud, and it is told so
   std::chrono::milliseconds canary_every = sync::canary_every;
   std::chrono::milliseconds network_timeout = sync::network_timeout;
+  QueuesOptions queues{};
+};
+
+// What the link can take now.
+struct Room {
+  std::uint64_t unsent = 0;                     // bytes that it still holds back
+  std::uint64_t turn_bytes = unsent_bytes_max;  // that it may hold back
+  std::uint64_t frame_bytes = batch_raw_bytes;  // packed; about so long is a frame, so that another need not wait long
+};
+
+// Told of what was sent, for statistics.
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+  // `waited`: the first of them, since it was committed. Of the live lane only.
+  virtual void on_sent(Class cls, std::span<const record::RecordView> records, std::chrono::nanoseconds waited) = 0;
 };
 
 struct Out {
   std::vector<Buffer> frames;
   bool save = false;  // memory() must be on disk before the frames leave
   bool close = false;
-  std::string why;  // of close
+  std::string why;            // of close
+  std::optional<Mono> again;  // pump() has more to send then, whatever happens
+  bool more = false;          // pump() had more to send, and no room
 };
 
 enum class Phase : std::uint8_t { down, greeting, proving, sending };
@@ -98,12 +117,12 @@ struct SentCounts {
 
 class Sender {
  public:
-  Sender(Source& source, SenderOptions options, const std::optional<Memory>& memory = {});
+  Sender(Source& source, SenderOptions options, const std::optional<Memory>& memory = {}, Watcher* watcher = nullptr);
 
   void on_open(Mono now, Out& out);
   void on_frame(Bytes frame, Mono now, Out& out);
-  // Sends what may be sent. `unsent`: bytes that the link still holds back.
-  void pump(std::uint64_t unsent, Mono now, Out& out);
+  // Sends what may be sent. While there is no link it only looks at how old things are: call it then, too.
+  void pump(const Room& room, Mono now, Out& out);
   void on_closed();
 
   Phase phase() const { return phase_; }
@@ -116,6 +135,10 @@ class Sender {
   // The last refusal, until a session comes to sending again.
   const std::optional<Refuse>& refused() const { return refused_; }
   const SentCounts& counts() const { return counts_; }
+  const Queues& queues() const { return queues_; }
+  PerClass<QueueStatus> queue_status(Mono now) const;
+  std::uint64_t unacknowledged_bytes() const;                               // of frames on the way
+  std::uint64_t acknowledged_bytes() const { return acknowledged_bytes_; }  // since the program started
 
  private:
   struct Work {
@@ -133,10 +156,6 @@ class Sender {
     Item item;
     std::optional<Inbox::Taking> taking;
   };
-  struct Choice {
-    Lane lane;
-    Class cls;
-  };
 
   void on(const Welcome& frame, Mono now, Out& out);
   void on(const Ready& frame, Mono now, Out& out);
@@ -146,10 +165,15 @@ class Sender {
   void send(Out& out, const Frame& frame);
   void malformed(Out& out, std::string why);
   void plan_lanes(const PerClass<std::uint64_t>& ends);
-  std::optional<Choice> choose(const PerClass<std::uint64_t>& ends, Mono now);
-  std::optional<Class> live_due(const PerClass<std::uint64_t>& ends, Mono now);
-  std::optional<Class> backlog_due(Mono now);
-  bool send_some(const Choice& choice, std::uint64_t end, Mono now, Out& out);
+  void account(const PerClass<std::uint64_t>& ends, Mono now);
+  void leave(Class cls, const Queues::Leave& leave);
+  bool is_live_due(Class cls, std::uint64_t end, Mono now);
+  Queues::Due due(const PerClass<std::uint64_t>& ends, Mono now);
+  bool send_some(const Choice& choice, std::uint64_t end, const Room& room, Mono now, Out& out);
+  bool send_gap(const Choice& choice, const Slice& slice, Mono now, Out& out);
+  Result<bool> send_late(Class cls, Mono now, Out& out);
+  bool send_batch(const Choice& choice, const Slice& slice, std::uint64_t raw_bytes, Mono now, Out& out);
+  void sent(const Choice& choice, std::uint64_t count, std::uint64_t print, std::uint64_t bytes, Mono now);
   Result<std::uint64_t> proof_of(Class cls, std::uint64_t offset);
   void acknowledge(Class cls, const Intervals& applied);
   std::uint64_t draw_fingerprint();
@@ -165,13 +189,19 @@ class Sender {
   std::uint64_t drawn_ = 0;
   std::optional<Refuse> refused_;
   SentCounts counts_;
+  Queues queues_;
+  Watcher* watcher_;
+  PerClass<double> packs_{3, 3, 3, 3};  // how many times shorter records become
+  std::uint64_t acknowledged_bytes_ = 0;
 
   // of this link
   PerClass<Intervals> welcomed_;  // what the cloud says it has; not believed before READY
   std::uint64_t credit_ = 0;
   std::uint64_t window_ = 0;
-  std::uint64_t ack_bytes_ = 0;  // handled and not yet given back as credit
+  std::uint64_t ack_bytes_ = 0;    // handled and not yet given back as credit
+  PerClass<Intervals> projected_;  // what the cloud will have when all that was sent is applied
   PerClass<Work> live_{};
+  PerClass<std::uint64_t> late_{};  // live messages before this one are declared gone: too late
   PerClass<std::deque<Work>> backlog_{};
   PerClass<std::optional<Mono>> waiting_since_{};
   PerClass<Mono> not_before_{};
@@ -180,7 +210,6 @@ class Sender {
   std::deque<Arrived> arrived_;  // items, in the order that they came
   std::uint64_t backlog_out_ = 0;
   std::uint64_t backlog_window_ = backlog_window_min;
-  std::uint64_t live_run_ = 0;  // live bytes since backlog had its share
   Mono opened_at_{};
   Mono window_moved_at_{};
   std::uint64_t nonce_ = 0;

@@ -117,6 +117,8 @@ TEST_F(ApiTest, AnswersAsDescribed) {
                                                        {"/api/v1/commands/" + id, "/api/v1/commands/{id}"},
                                                        {"/api/v1/config", "/api/v1/config"},
                                                        {"/api/v1/config?x=1", "/api/v1/config"},
+                                                       {"/api/v1/link", "/api/v1/link"},
+                                                       {"/api/v1/link/devices", "/api/v1/link/devices"},
                                                        {"/api/v1/pipelines", "/api/v1/pipelines"}};
   EXPECT_EQ(described("post", "/api/v1/config/reload", g.ask(post("/api/v1/config/reload", ""))), "");
   g.reload_answer = fail(Code::invalid, "is wrong", "f:3");

@@ -212,7 +212,7 @@ TEST(Conversation, an_older_connection_of_the_same_gateway_applies_nothing) {
   edge.source.append(Class::medium, 5);
   Out out;
   Wire::now += std::chrono::seconds{1};
-  edge.sender->pump(0, Wire::now, out);
+  edge.sender->pump({}, Wire::now, out);
   Wire second(*edge.sender, cloud);
   second.run();
   first.give(out);
@@ -240,10 +240,10 @@ TEST(Conversation, without_canaries_the_link_is_down) {
   EXPECT_TRUE(edge.sender->link_up());
   Wire::now += std::chrono::seconds{6};
   Out out;
-  edge.sender->pump(0, Wire::now, out);
+  edge.sender->pump({}, Wire::now, out);
   EXPECT_FALSE(out.close);
   Wire::now += network_timeout + std::chrono::seconds{1};
-  edge.sender->pump(0, Wire::now, out);
+  edge.sender->pump({}, Wire::now, out);
   EXPECT_TRUE(out.close);
   EXPECT_FALSE(edge.sender->link_up());
 }
@@ -260,7 +260,7 @@ TEST(Conversation, credit_is_never_passed) {
   out = {};
   std::uint64_t bytes = 0;
   for (int i = 0; i < 100; ++i) {
-    edge.sender->pump(0, Wire::now, out);
+    edge.sender->pump({}, Wire::now, out);
     for (const auto& frame : std::exchange(out.frames, {})) bytes += uses_credit(*decode(frame)) ? frame.size() : 0;
   }
   EXPECT_GT(bytes, 0U);

@@ -161,7 +161,7 @@ class Wire {
   void round() {
     now += std::chrono::milliseconds{10};
     Out out;
-    if (open) sender_.pump(0, now, out);
+    if (open) sender_.pump({}, now, out);
     give(out);
     auto up = std::exchange(to_cloud, {});
     for (const auto& frame : up) {

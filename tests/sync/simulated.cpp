@@ -198,6 +198,7 @@ void Gateway::start() {
   options_.salt = run_.chance().next();
   options_.network_timeout = ms(400);
   options_.canary_every = ms(100);
+  options_.queues = run_.queues_;
   sender = std::make_unique<Sender>(*this, options_, disk.memory);
 }
 
@@ -253,9 +254,13 @@ void Gateway::cut() {
 
 void Gateway::pump() {
   if (!powered) return;
-  if (!link) return connect();
+  if (!link) {
+    Out none;
+    sender->pump({}, run_.world().mono(), none);  // only looks at the time
+    return connect();
+  }
   Out out;
-  sender->pump(link->on_the_way, run_.world().mono(), out);
+  sender->pump({.unsent = link->on_the_way}, run_.world().mono(), out);
   give(out);
   if (mutant_ == Mutant::delete_before_acknowledged && sender->phase() == Phase::sending) {
     for (std::size_t c = 0; c < record::class_count; ++c) {
@@ -318,6 +323,13 @@ Scenario::Scenario(std::uint64_t seed, Mutant mutant)
     : world_(seed), mutant_(mutant), store_(*this, mutant), ledger_(store_) {
   window_ = chance().one_in(3) ? 1 * KiB : 1 * KiB + chance().below(16 * KiB);
   split_ = chance().below(30);
+  queues_.cycle = ms(5 + chance().below(30));
+  for (auto& queue : queues_.classes) {
+    if (chance().one_in(2)) queue.size = 1 + chance().below(40);
+    if (chance().one_in(2)) queue.ttl = ms(5 + chance().below(300));
+    queue.drop_late = chance().one_in(4);
+  }
+  if (chance().one_in(3)) queues_.bandwidth = 2'000 + chance().below(200'000);
   EdgeDisk disk;
   disk.epoch = chance().next() | 1U;
   gateway_ = std::make_unique<Gateway>(*this, disk, mutant);

@@ -162,6 +162,7 @@ class Scenario {
   std::optional<std::string> play();
   std::uint64_t events() const { return world_.events(); }
   std::uint64_t rows() const { return rows_; }
+  std::uint64_t late() const { return late_; }  // declared gone because their class drops what is late
   const std::map<Refusal, std::uint64_t>& refusals() const { return store_.refusals; }
 
  private:
@@ -206,8 +207,10 @@ class Scenario {
   std::optional<std::string> wrong_;
   std::uint64_t next_id_ = 1;
   std::uint64_t rows_ = 0;
+  std::uint64_t late_ = 0;
   std::uint64_t window_ = window_bytes;
   std::uint64_t split_ = 0;
+  QueuesOptions queues_;
   bool partitioned_ = false;
   bool calm_ = false;
   bool ghost_writes_ = false;

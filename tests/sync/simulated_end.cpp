@@ -12,7 +12,11 @@ void Scenario::check_end(Gateway& gateway) {
       const auto& accepted = edge.records[c][offset];
       const auto row = cloud.rows.find(offset);
       const auto where = std::string(record::name(static_cast<Class>(c))) + " " + std::to_string(offset);
-      if (cloud.gaps.contains(offset)) {
+      const bool drops = queues_.classes[c].drop_late;
+      if (const auto gap = cloud.gaps.find(offset); gap != cloud.gaps.end() && drops) {
+        if (gap->second == Reason::ttl) ++late_;
+      } else if (gap != cloud.gaps.end()) {
+        if (gap->second == Reason::ttl) wrong("dropped, and its class does not say so: " + where);
         if (edge.fates[c][offset] == Fate::there && !gone_ever_.contains(accepted.id))
           wrong("a gap for what is there: " + where);
         if (edge.fates[c][offset] == Fate::deleted && !accepted.own && !applied_ever_.contains(accepted.id) &&

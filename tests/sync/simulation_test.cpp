@@ -13,6 +13,7 @@ std::uint64_t many() { return std::getenv("SKERRY_LONG") != nullptr ? 100'000 : 
 TEST(Simulation, accepted_is_applied_and_declared_gaps) {
   std::uint64_t events = 0;
   std::uint64_t rows = 0;
+  std::uint64_t late = 0;
   std::uint64_t runs = 0;
   std::uint64_t least = ~std::uint64_t{0};
   std::map<Refusal, std::uint64_t> refusals;
@@ -24,16 +25,19 @@ TEST(Simulation, accepted_is_applied_and_declared_gaps) {
     events += scenario.events();
     least = std::min(least, scenario.events());
     rows += scenario.rows();
+    late += scenario.late();
     for (const auto& [refusal, count] : scenario.refusals()) refusals[refusal] += count;
   }
-  std::printf("%llu seeds, %llu events (at least %llu each), %llu rows applied:", static_cast<unsigned long long>(runs),
-              static_cast<unsigned long long>(events), static_cast<unsigned long long>(least),
-              static_cast<unsigned long long>(rows));
+  std::printf("%llu seeds, %llu events (at least %llu each), %llu rows applied, %llu too late:",
+              static_cast<unsigned long long>(runs), static_cast<unsigned long long>(events),
+              static_cast<unsigned long long>(least), static_cast<unsigned long long>(rows),
+              static_cast<unsigned long long>(late));
   for (const auto& [refusal, count] : refusals)
     std::printf(" %s %llu", std::string(name(refusal)).c_str(), static_cast<unsigned long long>(count));
   std::printf("\n");
   EXPECT_GE(least, 200U);
   if (runs < 1'000) return;
+  EXPECT_GT(late, runs);
   for (const auto refusal : {Refusal::fenced, Refusal::restored, Refusal::diverged, Refusal::superseded})
     EXPECT_GT(refusals[refusal], 0U) << name(refusal);
   EXPECT_EQ(refusals[Refusal::order], 0U);
