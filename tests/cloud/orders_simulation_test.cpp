@@ -218,7 +218,7 @@ class Site final : public sync::Inbox {
   void pump() {
     if (!link_) return;
     sync::Out out;
-    sender_->pump(0, edge_clock_.mono(), out);
+    sender_->pump({}, edge_clock_.mono(), out);
     give(out);
   }
   void look() {
