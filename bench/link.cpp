@@ -185,8 +185,10 @@ int gateway(const char* host, std::uint16_t port, const std::string& dir, double
   const auto status = (*uplink)->status();
   for (std::size_t c = 0; c < 4; ++c) {
     const auto& queue = status.shares.queues[c];
-    std::printf("%s waiting %llu backlog %llu displaced %llu expired %llu\n",
+    std::printf("%s sent %llu bytes each %.0f waiting %llu backlog %llu displaced %llu expired %llu\n",
                 std::string(record::name(static_cast<record::Class>(c))).c_str(),
+                static_cast<unsigned long long>(queue.sent),
+                static_cast<double>(queue.sent_bytes) / static_cast<double>(std::max<std::uint64_t>(queue.sent, 1)),
                 static_cast<unsigned long long>(queue.waiting), static_cast<unsigned long long>(queue.backlog),
                 static_cast<unsigned long long>(queue.displaced), static_cast<unsigned long long>(queue.expired));
   }

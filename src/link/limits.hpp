@@ -22,11 +22,11 @@ inline constexpr std::chrono::seconds judge_again_every{60};  // whether certifi
 inline constexpr std::chrono::milliseconds frame_time{10};    // of the way, that one frame may take
 inline constexpr std::chrono::milliseconds queue_time{15};    // that may stand before the narrowest place
 inline constexpr std::uint64_t window_bytes_first = 14'480;   // ten segments (RFC 6928), while the rate is not known
-inline constexpr std::uint64_t window_bytes_min = 3'600;  // two segments and a half: one is often not yet acknowledged
+inline constexpr std::uint64_t window_bytes_min = 2'400;      // a segment and a half: one is often not yet acknowledged
 inline constexpr std::chrono::milliseconds wait_min{1};
 inline constexpr std::chrono::milliseconds wait_max{40};
 inline constexpr std::uint64_t frame_bytes_first = 4 * KiB;  // while the rate is not known
-inline constexpr std::uint64_t frame_bytes_min = 1'200;      // fits a segment
+inline constexpr std::uint64_t frame_bytes_min = 600;        // however slow the way is
 inline constexpr std::uint64_t frame_bytes_max = 64 * KiB;
 inline constexpr std::uint64_t unsent_bytes_min = 2'000;              // less leaves the way empty at times
 inline constexpr std::chrono::milliseconds acknowledged_over{1'000};  // the rate of acknowledgements is measured

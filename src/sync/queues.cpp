@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::size_t classes = record::class_count;
 constexpr double frames_a_round = 10;
-constexpr double idle_rounds = 2;  // of its quantum, critical keeps for when it comes
+constexpr double waiting_rounds = 8;  // of its quantum, a class keeps that the other lane kept from its turn
+constexpr double idle_rounds = 2;     // of its quantum, critical keeps for when it comes
 constexpr auto seen_apart = std::chrono::milliseconds{10};
 constexpr std::size_t seen_max = 6'000;
 constexpr auto shares_over = std::chrono::seconds{10};
@@ -64,26 +65,27 @@ std::chrono::nanoseconds Queues::age(Class cls, std::uint64_t offset, Mono now) 
 
 // ---- what goes next ----
 
-void Queues::enter(Round& round, std::size_t c, bool due, double quantum) const {
+void Queues::enter(std::size_t c, bool waiting, double quantum) {
   const auto own = std::max(quantum * options_.classes[c].share / shares_, 1.0);
-  if (due) {
-    round.deficit[c] += own;
+  auto& deficit = round_.deficit[c];
+  if (waiting) {
+    deficit = std::min(deficit + own, own * waiting_rounds);
   } else if (c == critical) {
-    round.deficit[c] = std::min(round.deficit[c] + own, own * idle_rounds);
+    deficit = std::min(deficit + own, own * idle_rounds);
   } else {
-    round.deficit[c] = std::min(round.deficit[c], 0.0);
+    deficit = std::min(deficit, 0.0);
   }
 }
 
-Class Queues::next(Round& round, const PerClass<bool>& due, double quantum) const {
-  if (std::exchange(round.fresh, false))
-    round.deficit[critical] = idle_rounds * quantum * options_.classes[critical].share / shares_;
-  const auto many = std::ranges::count(due, true);
+// Of those that are due in a lane; `waiting` are those that are due in either.
+Class Queues::next(const PerClass<bool>& due, const PerClass<bool>& waiting, double quantum) {
+  if (std::exchange(round_.fresh, false))
+    round_.deficit[critical] = idle_rounds * quantum * options_.classes[critical].share / shares_;
   for (;;) {
-    if (due[critical] && (round.deficit[critical] > 0 || many == 1)) return Class::critical;
-    if (due[round.at] && (round.deficit[round.at] > 0 || many == 1)) return static_cast<Class>(round.at);
-    round.at = (round.at + 1) % classes;
-    enter(round, round.at, due[round.at], quantum);
+    if (due[critical] && round_.deficit[critical] > 0) return Class::critical;
+    if (due[round_.at] && round_.deficit[round_.at] > 0) return static_cast<Class>(round_.at);
+    round_.at = (round_.at + 1) % classes;
+    enter(round_.at, waiting[round_.at], quantum);
   }
 }
 
@@ -93,15 +95,16 @@ std::optional<Choice> Queues::next(const Due& due, std::uint64_t frame_bytes) {
   if (!backlog) backlog_credit_ = 0;
   if (!live && !backlog) return {};
   const auto quantum = frames_a_round * static_cast<double>(std::max<std::uint64_t>(frame_bytes, 256));
-  if (backlog && (!live || backlog_credit_ > 0)) return Choice{Lane::backlog, next(backlog_, due.backlog, quantum)};
-  return Choice{Lane::live, next(live_, due.live, quantum)};
+  PerClass<bool> waiting{};
+  for (std::size_t c = 0; c < classes; ++c) waiting[c] = due.live[c] || due.backlog[c];
+  const bool late = backlog && (!live || backlog_credit_ > 0);
+  return Choice{late ? Lane::backlog : Lane::live, next(late ? due.backlog : due.live, waiting, quantum)};
 }
 
 void Queues::sent(const Choice& choice, std::uint64_t records, std::uint64_t frame_bytes, Mono now) {
   const auto c = static_cast<std::size_t>(choice.cls);
   const auto bytes = static_cast<double>(frame_bytes);
-  auto& round = choice.lane == Lane::live ? live_ : backlog_;
-  round.deficit[c] = std::max(round.deficit[c] - bytes, -static_cast<double>(MiB));
+  round_.deficit[c] = std::max(round_.deficit[c] - bytes, -static_cast<double>(MiB));
   if (choice.lane == Lane::live) {
     backlog_credit_ += bytes / static_cast<double>(backlog_share - 1);
   } else if (backlog_credit_ > 0) {  // else nothing live was due, and it cost nobody anything
@@ -134,8 +137,7 @@ Mono Queues::may_send_at(Mono now) {
 }
 
 void Queues::link_gone() {
-  live_ = {};
-  backlog_ = {};
+  round_ = {};
   backlog_credit_ = 0;
   over_ = {};
 }

@@ -4,7 +4,8 @@
 // size, a share of the link and a time to live. While several wait, each has its share in bytes, by deficit round robin
 // (Shreedhar and Varghese 1995, with frames whose size is known only afterwards: a deficit may go below zero); what one
 // does not use goes to the others in proportion. `critical` goes first as long as it is within its share: more than
-// that waits like any other. Live goes before backlog, which has 1/8 of the bytes when live alone would fill the link.
+// that waits like any other. A class's share is that of both its lanes. Live goes before backlog, which has 1/8 of the
+// bytes when live alone would fill the link.
 //
 // Every `cycle` accounts() says what does not stay in its window: it is too old, or there is more than the queue holds.
 // What is too much of `critical` first takes the places of the lowest class that waits. What leaves a window goes back
@@ -121,16 +122,15 @@ class Queues {
     std::uint64_t end = 0;
     Mono at;
   };
-  Class next(Round& round, const PerClass<bool>& due, double quantum) const;
-  void enter(Round& round, std::size_t c, bool due, double quantum) const;
+  Class next(const PerClass<bool>& due, const PerClass<bool>& waiting, double quantum);
+  void enter(std::size_t c, bool waiting, double quantum);
   PerClass<std::uint64_t> room(const PerClass<Window>& windows) const;
   std::optional<Leave> leaves(std::size_t c, const Window& window, std::uint64_t size, Mono now);
 
   QueuesOptions options_;
   double shares_ = 1;
   PerClass<std::deque<Seen>> seen_;
-  Round live_;
-  Round backlog_;
+  Round round_;  // of both lanes: what a class sends of its backlog is of its share
   double backlog_credit_ = 0;
   double tokens_ = 0;  // bytes; below zero: more was sent than there were
   Mono tokens_at_{};

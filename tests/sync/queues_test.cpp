@@ -66,6 +66,19 @@ TEST(Queues, critical_goes_first_within_its_share_and_not_beyond) {
   }
 }
 
+// Found by bench/link: who was alone on the link for a while owed all of it to those who came.
+TEST(Queues, who_was_alone_owes_nothing) {
+  for (const auto alone : {critical, high, medium, low}) {
+    sim::World world(1);
+    Queues queues({});
+    Queues::Due one;
+    one.live[alone] = true;
+    (void)split(world.chance(), queues, one, 50'000'000);
+    const auto got = split(world.chance(), queues, {.live = {true, true, true, true}, .backlog = {}}, 2'400'000);
+    for (std::size_t c = 0; c < 4; ++c) EXPECT_NEAR(got[c], (std::array{30, 40, 20, 10}[c]), 1) << alone << " " << c;
+  }
+}
+
 TEST(Queues, backlog_has_an_eighth_while_live_fills_the_link_and_all_of_it_otherwise) {
   Queues queues({});
   const Queues::Due both{.live = {false, false, true, false}, .backlog = {false, false, true, false}};
