@@ -80,6 +80,9 @@ Answer<Certificate> IdentityImpl::sign(std::string_view id, Role role, const Key
   if (!owner.empty() && owner != id)
     return refuse(Kind::exists, "key_in_use", "that key is another identity's already");
   const auto at = time();
+  if (at >= pki_->signer().not_after())
+    return refuse(Kind::unavailable, "authority_expired",
+                  "the site's authority has expired, or the clock is far ahead");
   auto made = pki_->issue(
       {.id = std::string(id), .role = role, .key = key, .not_before = at - limits::backdated, .not_after = at + valid});
   if (!made) {

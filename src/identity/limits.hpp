@@ -19,6 +19,7 @@ inline constexpr unsigned rsa_bits_min = 2048;   // of a device's key; NIST SP 8
 inline constexpr unsigned rsa_bits_max = 8192;   // beyond it a check costs a stranger's milliseconds of ours
 inline constexpr days root_valid{3652};          // 10 years, required
 inline constexpr days issuer_valid{1826};        // 5 years
+inline constexpr std::size_t issuers_max = 8;    // kept, whose certificates still verify: more than a root's life holds
 inline constexpr days device_valid{365};         // 1 year, required
 inline constexpr days server_valid{397};         // what browsers take at most
 inline constexpr minutes backdated{5};           // notBefore, for devices whose clocks are a little behind

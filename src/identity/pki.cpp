@@ -76,21 +76,20 @@ Result<> Pki::load_or_make_issuer(Wall now) {
     issuers_ = TRY(Certificate::all_from_pem(as_text(pem)));
   }
   const bool usable = !issuers_.empty() && !issuer_key_.empty() && issuer_key_.id() == issuers_.front().key().id();
-  const auto& newest = usable ? issuers_.front() : root_;
-  const auto third = (newest.not_after() - newest.not_before()) / 3;
-  const bool due = !usable || newest.not_after() - third < now;  // a new one at two thirds of its life
-  if (options_.flat || !due || root_key_.empty()) return {};
+  // A new one at two thirds of its life. None when the root has expired, or the clock only says so.
+  const bool due = !usable || issuers_.front().not_after() - limits::issuer_valid / 3 < now;
+  if (options_.flat || !due || root_key_.empty() || (usable && now >= root_.not_after())) return {};
   issuer_key_ = TRY(Key::make_p256());
   auto subject = TRY(parse_name(options_.ca_subject));
   subject.emplace_back("CN", "Edge IoT Issuer " + hex(random_bytes(*chance_, 3)));
   Wanted wanted{.purpose = Purpose::issuer,
                 .subject = std::move(subject),
                 .key = issuer_key_,
-                .not_before = now - limits::backdated,
+                .not_before = root_.not_before(),  // not the clock's word: it may have run ahead
                 .not_after = std::min(now + Wall::duration(limits::issuer_valid), root_.not_after()),
                 .serial = random_bytes(*chance_, 16)};
   issuers_.insert(issuers_.begin(), TRY(make_certificate(wanted, &root_, root_key_)));
-  std::erase_if(issuers_, [now](const Certificate& each) { return each.not_after() < now; });
+  if (issuers_.size() > limits::issuers_max) issuers_.resize(limits::issuers_max);
   std::string pem;
   for (const auto& each : issuers_) pem += each.pem();
   TRY(replace_secret_file(*files_, path("issuer.key"), as_bytes(issuer_key_.private_pem())));

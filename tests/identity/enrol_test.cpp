@@ -278,6 +278,27 @@ TEST(Clock, AClockOf1970RefusesNobodyKnownAndLetsNobodyIn) {
   EXPECT_FALSE(rig.identity->clock_unsure());
 }
 
+// A root's life is ten years: none of what it signed is renewed, or thrown away, on the word of such a clock.
+TEST(Clock, OneFarAheadAtTheStartLeavesTheAuthoritiesAsTheyAre) {
+  Rig rig;
+  const auto made = rig.enrolled("dev-1", *Key::make_p256());
+  const auto there = rig.clock.at;
+  rig.identity.reset();
+  rig.clock.at = there + std::chrono::days{9000};
+  rig.open();
+  rig.identity.reset();
+  rig.clock.at = there + std::chrono::days{1};
+  rig.open();
+  EXPECT_TRUE(rig.show(made.leaf));
+  rig.identity.reset();
+  rig.clock.at = there + std::chrono::days{1700};  // a new issuer is due; the one before still verifies
+  rig.open();
+  rig.identity.reset();
+  rig.clock.at = there + std::chrono::days{2};
+  rig.open();
+  EXPECT_TRUE(rig.show(made.leaf));
+}
+
 // Ninety days without the cloud: reboots, each with a clock that may have lost its battery.
 TEST(Clock, NinetyDaysAloneWithRebootsAndDeadBatteries) {
   Rig rig;
