@@ -55,7 +55,7 @@ class Server:
     def _skerry(self, cpu, settings, log):
         if not os.path.exists(SKERRY):
             fail(f"{SKERRY} is not built: script/build release skerry")
-        sets = [w for s in ("mqtt.port=0", "http.port=0", "mqtts.enabled=false", "https.enabled=false", "ws.enabled=false", *settings) for w in ("--set", s)]
+        sets = [w for s in ("mqtt.port=0", "http.port=0", "mqtts.enabled=false", "https.enabled=false", "ws.enabled=false", "coaps.enabled=false", *settings) for w in ("--set", s)]
         process = subprocess.Popen([*pinned(cpu), SKERRY, "edge", "--data", self.dir, *sets], stdout=log, stderr=log)
         ports = os.path.join(self.dir, "ports.json")
         self._wait(process, lambda: os.path.exists(ports))

@@ -8,6 +8,7 @@
 #include "api/coap_readings.hpp"
 #include "api/limits.hpp"
 #include "api/waiting.hpp"
+#include "base/logger.hpp"
 #include "codec/json.hpp"
 
 namespace skerry::api {
@@ -19,6 +20,16 @@ constexpr std::string_view topic_prefix = "ps/";
 constexpr std::size_t devices_per_page = 1000;
 constexpr std::size_t listed_at_start_max = 10'000;
 constexpr std::size_t list_bytes_max = coap_list_bytes_max;
+
+coap::Response not_allowed() { return coap::problem(403, "the policy does not allow it"); }
+
+bool may_publish(const coap::Request& request, std::string_view topic) {
+  return request.speaker == nullptr || request.speaker->may_publish(topic);
+}
+bool may_subscribe(const coap::Request& request, std::string_view filter) {
+  return request.speaker == nullptr || request.speaker->may_subscribe(filter);
+}
+std::string topic_of(std::string_view device) { return "sensors/" + std::string(device) + "/data"; }
 
 class CoapPaths final : public CoapApi {
  public:
@@ -36,6 +47,14 @@ class CoapPaths final : public CoapApi {
 
   Result<> start();
   Result<std::uint16_t> listen(const Address& address) override { return server_->listen(address); }
+  Result<std::uint16_t> listen_secure(const Address& address, coap::SecureOptions options) override {
+    return server_->listen_secure(address, std::move(options));
+  }
+  void reload(std::string_view chain_pem, std::string_view key_pem) override {
+    if (const auto done = server_->reload(chain_pem, key_pem); !done)
+      logger::error("coap", "the server's new certificate cannot be used", {{"why", done.error().text()}});
+  }
+  void recheck() override { server_->recheck(); }
   void call(const std::string& id, const coap::Call& call) override {
     deps_.loop.post([this, alive = std::weak_ptr(alive_), id, call] {
       if (alive.expired()) return;
@@ -124,6 +143,7 @@ void CoapPaths::list_devices() {
 // ---- reading ----
 
 void CoapPaths::get_all(const coap::Request& request, coap::Responder responder) {
+  if (!may_subscribe(request, topic_of("+"))) return responder.respond(not_allowed());
   std::string text = "[";
   std::string cursor;
   std::size_t left = devices_per_page * 100;
@@ -153,6 +173,7 @@ void CoapPaths::get_all(const coap::Request& request, coap::Responder responder)
 
 void CoapPaths::get_one(const coap::Request& request, coap::Responder responder) {
   const auto id = request.path.substr(sensor_prefix.size());
+  if (!may_subscribe(request, topic_of(id))) return responder.respond(not_allowed());
   const auto device = deps_.history.device(id);
   if (!device || !device->last)
     return responder.respond(coap::problem(404, "no reading of a device called " + std::string(id)));
@@ -171,6 +192,7 @@ coap::Response message(std::string payload) {
 void CoapPaths::get_topic(const coap::Request& request, coap::Responder responder) {
   const std::string topic(request.path.substr(topic_prefix.size()));
   if (const auto ok = record::check_topic(topic); !ok) return responder.respond(coap::problem(400, ok.error().text()));
+  if (!may_subscribe(request, topic)) return responder.respond(not_allowed());
   const auto heard = observed_.find(std::string(request.path));
   if (heard != observed_.end() && heard->second.known) return responder.respond(message(heard->second.payload));
   observe(request);
@@ -231,8 +253,9 @@ void CoapPaths::post_reading(const coap::Request& request, coap::Responder respo
     refused_.add();
     return responder.respond(coap::problem(400, reading.error()));
   }
+  if (!may_publish(request, topic_of(reading->device))) return responder.respond(not_allowed());
   server_->offer(std::string(sensor_prefix) + reading->device, "sensor");
-  take(request, "sensors/" + reading->device + "/data", as_bytes(reading->object), false,
+  take(request, topic_of(reading->device), as_bytes(reading->object), false,
        {201, coap::Format::none, {}, {std::string(sensors), reading->device}}, std::move(responder));
 }
 
@@ -241,6 +264,7 @@ void CoapPaths::publish(const coap::Request& request, coap::Responder responder)
   if (const auto ok = record::check_topic(topic); !ok) return responder.respond(coap::problem(400, ok.error().text()));
   if (topic.starts_with('$'))
     return responder.respond(coap::problem(403, "topics that begin with $ are the gateway's own"));
+  if (!may_publish(request, topic)) return responder.respond(not_allowed());
   take(request, std::move(topic), request.body, request.method == coap::Method::put, {204, coap::Format::none, {}, {}},
        std::move(responder));
 }

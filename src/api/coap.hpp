@@ -38,6 +38,10 @@ class CoapApi {
   static Result<std::unique_ptr<CoapApi>> open(CoapDeps deps);
   virtual ~CoapApi() = default;
   virtual Result<std::uint16_t> listen(const Address& address) = 0;
+  // As coap::Server does it; on the loop's thread, as are the two below.
+  virtual Result<std::uint16_t> listen_secure(const Address& address, coap::SecureOptions options) = 0;
+  virtual void reload(std::string_view chain_pem, std::string_view key_pem) = 0;
+  virtual void recheck() = 0;
   // Makes the call of an action and tells how it ended. Any thread.
   virtual void call(const std::string& id, const coap::Call& call) = 0;
 };

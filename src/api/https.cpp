@@ -62,7 +62,7 @@ class HttpsImpl final : public Https {
  public:
   HttpsImpl(Loop& loop, Identity& identity, metrics::Registry& metrics, const http::Options& options)
       : identity_(identity), server_(http::Server::make(loop, metrics, options)) {
-    server_->gate([this](const Request& q) { return gate(q); });
+    server_->gate([this](Request& q) { return gate(q); });
     route("POST", "/devices/register", &HttpsImpl::register_device);
     route("POST", "/devices/{id}/auth", &HttpsImpl::authenticate);
     route("POST", "/devices/{id}/challenge", &HttpsImpl::challenge);

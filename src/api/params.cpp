@@ -65,11 +65,15 @@ Result<bool> descending_of(const http::Request& request) {
 }
 
 Result<std::string> device_of(const http::Request& request) {
-  auto device = TRY(request.parameter("device"));
-  if (!device) return std::string();
-  if (const auto checked = record::check_device_id(*device); !checked)
+  const auto asked = TRY(request.parameter("device"));
+  if (const auto checked = asked ? record::check_device_id(*asked) : Result<>(); !checked)
     return fail(Code::invalid, checked.error().text(), "device");
-  return std::move(*device);
+  auto device = asked.value_or("");
+  if (request.visitor && !request.visitor->may_read(device))
+    return fail(Code::denied,
+                device.empty() ? "the policy allows one's own only; name a device" : "the policy does not allow it",
+                "device");
+  return device;
 }
 
 std::string media_type(const http::Request& request) {

@@ -22,7 +22,8 @@ Result<std::size_t> limit_of(const http::Request& request, std::size_t otherwise
 Result<std::optional<EventTime>> time_of(const http::Request& request, std::string_view name);
 // `asc` (false) or `desc` (true).
 Result<bool> descending_of(const http::Request& request);
-// Empty when missing; else a device id that may exist.
+// Empty when missing; else a device id that may exist. Code::denied: the visitor may not read that device's readings,
+// or not all devices'.
 Result<std::string> device_of(const http::Request& request);
 // Without parameters and case: `application/json`.
 std::string media_type(const http::Request& request);

@@ -26,6 +26,24 @@ http::Response unsupported(std::string_view types) {
   return response;
 }
 
+std::string topic_of(const ReadingIn& reading) { return "sensors/" + reading.device + "/data"; }
+
+// All or nothing: the first reading that the visitor may not report, by the device id in the body.
+std::optional<http::Response> denied_record(const http::Request& request, const std::vector<ReadingIn>& readings) {
+  if (!request.visitor) return {};
+  for (std::size_t i = 0; i < readings.size(); ++i) {
+    const auto& device = readings[i].device;
+    if (i != 0 && device == readings[i - 1].device) continue;
+    if (request.visitor->may_publish(topic_of(readings[i]))) continue;
+    std::string members = ",\"reason\":\"publish_denied\",\"index\":" + std::to_string(i) + ",\"field\":\"device_id\"";
+    return http::problem(403,
+                         "reading " + std::to_string(i) + ": the policy does not let " +
+                             std::string(request.visitor->name()) + " report for " + device,
+                         members);
+  }
+  return {};
+}
+
 http::Response problem_of(const InputError& error) {
   const auto name = error.field.empty() ? std::string() : " " + error.field;
   std::string members = ",\"index\":" + std::to_string(error.index) + ",\"field\":";
@@ -74,13 +92,14 @@ void Post::readings(const http::Request& request, http::Responder responder) {
     refused_.add();
     return responder.respond(problem_of(parsed.error()));
   }
+  if (auto denied = denied_record(request, *parsed)) return responder.respond(std::move(*denied));
   if (!waiting_.has_room()) return responder.respond(http::problem(503, "too many answers wait for the disk"));
   std::vector<std::string> topics;
   std::vector<record::Record> records;
   topics.reserve(parsed->size());  // records view these
   records.reserve(parsed->size());
   for (const auto& reading : *parsed) {
-    topics.push_back("sensors/" + reading.device + "/data");
+    topics.push_back(topic_of(reading));
     record::Record r;
     r.cls = deps_.classes.of(topics.back());
     r.qos = 1;
@@ -228,6 +247,8 @@ void Post::command(const http::Request& request, http::Responder responder) {
   if (!waiting_.has_room()) return responder.respond(http::problem(503, "too many answers wait for the disk"));
   const auto issue = [&]() -> Result<act::Tracker::Issued> {
     const auto wanted = TRY(act::parse_request(as_bytes(request.body)));
+    if (request.visitor && !request.visitor->may_publish("commands/" + wanted.device_id))
+      return fail(Code::denied, "the policy does not allow commands to this device", wanted.device_id);
     const auto command = TRY(act::make_command(wanted, wall_.now(), deps_.chance, act_));
     return deps_.act.issue(command, "http");
   };

@@ -1,6 +1,8 @@
 // The system's clocks, and the wall clock that does not go back.
 #include "base/clock.hpp"
 
+#include <sys/timex.h>
+
 #include <algorithm>
 
 namespace skerry {
@@ -10,6 +12,11 @@ class SystemClock final : public Clock {
  public:
   Wall wall() override { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); }
   Mono mono() override { return Mono{std::chrono::steady_clock::now().time_since_epoch()}; }
+  bool synchronised() override {  // as whoever disciplines the clock has told the kernel (adjtimex(2))
+    timex state{};
+    const int got = ::adjtimex(&state);
+    return got >= 0 && got != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
+  }
 };
 
 }  // namespace

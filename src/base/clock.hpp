@@ -10,6 +10,8 @@ class Clock {
   virtual ~Clock() = default;
   virtual Wall wall() = 0;  // may jump either way: see SteadyWall
   virtual Mono mono() = 0;  // never goes back
+  // Something better than the machine's own battery keeps wall() right: NTP, PTP, GPS.
+  virtual bool synchronised() { return false; }
 };
 
 Clock& system_clock();

@@ -59,6 +59,9 @@ void add_pki(const Group& pki) {
   auto* crl = pki.add("crl", "signs the revocation list anew and prints it", pki_crl);
   crl->add_option("--valid", o.valid_s, "seconds until its nextUpdate")->capture_default_str();
   pki.add("show", "authorities, and every certificate with its state", pki_show);
+  pki.add("clock", "by what time certificates are judged, and why", pki_clock)
+      ->add_flag("--trust", o.trust,
+                 "the clock is right: what says that it is later came of a clock that had run ahead");
   auto* verify = pki.add("verify", "whether a certificate would be believed, and why not; exit 1 when not", pki_verify);
   verify->add_option("CERTIFICATE", o.csr, "PEM; what follows the first certificate is its chain")
       ->required()
@@ -92,6 +95,9 @@ void add_device(const Group& device) {
   revoke->add_option("--reason", o.reason, "why")
       ->check(CLI::IsMember({"unspecified", "key_compromise", "cessation"}))
       ->capture_default_str();
+  device.add("psk", "a new pre-shared key for a registered device (CoAP over DTLS); the one before ends", device_psk)
+      ->add_option("ID", o.id, "the device; it is the key's name as well")
+      ->required();
   device.add("release", "takes a device out of quarantine", device_release)
       ->add_option("ID", o.id, "the device")
       ->required();

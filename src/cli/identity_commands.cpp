@@ -185,6 +185,24 @@ int pki_show(const IdentityCommand& o) {
   });
 }
 
+int pki_clock(const IdentityCommand& o) {
+  return with_identity(o, [&](Identity& identity) -> Text {
+    if (o.trust) TRY(identity.trust_clock(commander(), here));
+    const auto time = identity.clockwork();
+    if (o.json)
+      return Json{{"clock", time_text(time.clock)},
+                  {"judged_by", time_text(time.judged_by)},
+                  {"floor", time_text(time.floor)},
+                  {"state", time.state},
+                  {"synchronised", time.synchronised}}
+                 .dump() +
+             "\n";
+    return "clock      " + time_text(time.clock) + "  " + time.state +
+           (time.synchronised ? ", synchronised\n" : ", not synchronised\n") + "judged by  " +
+           time_text(time.judged_by) + "\nfloor      " + time_text(time.floor) + "\n";
+  });
+}
+
 // Needs no data folder where the roots are named.
 int pki_verify(const IdentityCommand& o) {
   const auto pem = read_text(o.csr);
@@ -285,6 +303,14 @@ int device_claim(const IdentityCommand& o) {
           each.code + (each.id.empty() ? "" : "  only for " + each.id) + "  until " + time_text(each.expires) + "\n";
     }
     return o.json ? Json{{"codes", all}}.dump() + "\n" : text;
+  });
+}
+
+int device_psk(const IdentityCommand& o) {
+  return with_identity(o, [&](Identity& identity) -> Text {
+    const auto key = TRY(identity.make_psk(o.id));
+    if (o.json) return Json{{"id", o.id}, {"psk", key}}.dump() + "\n";
+    return o.id + "'s pre-shared key, these 32 characters, shown once: " + key + "\n";
   });
 }
 

@@ -30,6 +30,7 @@ struct IdentityCommand {
   std::int64_t valid_s = 0;  // 0: the command's own default
   bool server = false;
   bool password_stdin = false;
+  bool trust = false;
   bool json = false;
 };
 
@@ -38,10 +39,12 @@ int pki_issue(const IdentityCommand& options);
 int pki_renew(const IdentityCommand& options);
 int pki_crl(const IdentityCommand& options);
 int pki_show(const IdentityCommand& options);
+int pki_clock(const IdentityCommand& options);
 int pki_verify(const IdentityCommand& options);
 int identity_revoke(const IdentityCommand& options);
 int device_add(const IdentityCommand& options);
 int device_claim(const IdentityCommand& options);
+int device_psk(const IdentityCommand& options);
 int device_release(const IdentityCommand& options);
 int policy_test(const IdentityCommand& options);
 int policy_show(const IdentityCommand& options);

@@ -1,5 +1,5 @@
-// CoAP over UDP: resources are handed in, answers may come later, observers are told of changes; and calls to others.
-// RFC 7252 (CoAP), 7641 (Observe), 7959 (block-wise), 6690 (/.well-known/core); libcoap does the protocol.
+// CoAP over UDP and DTLS: resources are handed in, answers may come later, observers are told of changes; and calls to
+// others. RFC 7252 (CoAP), 7641 (Observe), 7959 (block-wise), 6690 (/.well-known/core); libcoap does the protocol.
 //
 // make() -> route(), offer(), offered_below() -> listen(). All on the loop's thread. An answer given within
 // piggyback_max rides on the acknowledgement of the request; a later one is sent by itself, and the acknowledgement
@@ -21,6 +21,7 @@
 #include "base/loop.hpp"
 #include "base/metrics.hpp"
 #include "base/result.hpp"
+#include "base/tls.hpp"
 #include "coap/limits.hpp"
 
 namespace skerry::coap {
@@ -31,6 +32,36 @@ enum class Method : std::uint8_t { get = 1, post = 2, put = 3, del = 4 };  // RF
 using Status = int;
 
 enum class Format : std::uint16_t { text = 0, link = 40, octets = 42, json = 50, none = 0xffff };  // RFC 7252 12.3
+
+// Somebody who has shown at the beginning of a DTLS session who it is. Loop thread.
+class Speaker {
+ public:
+  virtual ~Speaker() = default;
+  virtual bool may_publish(std::string_view topic) = 0;
+  virtual bool may_subscribe(std::string_view filter) = 0;
+  virtual bool may_stay() = 0;  // false: its session ends
+};
+
+// What a peer has shown in the handshake: a certificate whose key it holds (DER), or that it knows a pre-shared key.
+struct Shown {
+  Bytes certificate;
+  std::string_view key_name;
+  Address peer;
+};
+
+// The door with DTLS 1.2 (RFC 6347; RFC 7252 9: certificates and pre-shared keys).
+struct SecureOptions {
+  std::string chain_pem;  // the server's certificate, then its issuers without the root
+  std::string key_pem;
+  std::string authorities_pem;
+  tls::Verify verify;  // of certificates, in the handshake
+  // The key of that name, for whoever asks by it; for a name that is not known as well, so that the handshake tells
+  // nothing.
+  std::function<Buffer(std::string_view key_name, const Address& peer)> key_of;
+  std::function<std::shared_ptr<Speaker>(const Shown& shown)> admit;  // at the first request; none: 4.01
+  // A handshake by pre-shared key that came to nothing: a wrong key, or a peer that went away.
+  std::function<void(std::string_view key_name, const Address& peer)> gave_up;
+};
 
 // Views are valid for the handler's call.
 struct Request {
@@ -43,7 +74,8 @@ struct Request {
   std::string_view
       exchange;  // the same when the same request comes again within exchange_lifetime, also after a restart
   bool confirmable = true;
-  bool observe = false;  // a GET that asks to be told of changes
+  bool observe = false;        // a GET that asks to be told of changes
+  Speaker* speaker = nullptr;  // none: the plain door, where nobody shows who it is
 
   std::optional<std::string_view> parameter(std::string_view name) const;
 };
@@ -119,6 +151,10 @@ class Server {
 
   // The port that was given, or chosen.
   virtual Result<std::uint16_t> listen(const Address& address) = 0;
+  // Once. Code::invalid: the certificate or key is none.
+  virtual Result<std::uint16_t> listen_secure(const Address& address, SecureOptions options) = 0;
+  virtual Result<> reload(std::string_view chain_pem, std::string_view key_pem) = 0;  // for sessions to come
+  virtual void recheck() = 0;  // ends the sessions of those who may not stay
   // One confirmable request; `done` is called once.
   virtual void call(Call call, std::function<void(Outcome)> done) = 0;
 };

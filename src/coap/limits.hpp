@@ -16,6 +16,10 @@ inline constexpr std::chrono::seconds exchange_lifetime{247};  // RFC 7252 4.8.2
 inline constexpr std::size_t exchanges_max = 100'000;          // remembered for repeated requests
 inline constexpr std::chrono::seconds max_age{60};             // RFC 7252 5.10.5: a notification is fresh for so long
 
+inline constexpr unsigned handshakes_max = 512;           // DTLS sessions whose handshake is under way
+inline constexpr unsigned sessions_idle_max = 20'000;     // DTLS sessions without a request under way; the oldest goes
+inline constexpr std::chrono::seconds session_idle{600};  // then one ends
+
 // Calls to others: 2 s × 1.5 × (2^4 − 1) = 45 s until the last of 4 transmissions has had its time (RFC 7252 4.8).
 inline constexpr unsigned call_repeats_max = 3;
 inline constexpr std::chrono::seconds call_time_max{60};  // for an answer that comes separately

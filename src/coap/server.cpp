@@ -64,6 +64,7 @@ LibServer::~LibServer() {
   calls_.reset();
   for (auto& [id, answer] : late_) answer->late = nullptr;
   if (context_ != nullptr) coap_free_context(context_);
+  dtls_.reset();  // the context told it of its last sessions
 }
 
 Result<> LibServer::start() {
@@ -124,7 +125,23 @@ bool LibServer::changed(std::string_view path) {
   return true;
 }
 
-Result<std::uint16_t> LibServer::listen(const Address& address) {
+Result<std::uint16_t> LibServer::listen_secure(const Address& address, SecureOptions options) {
+  dtls_ = std::make_unique<Dtls>(context_, metrics_);
+  TRY(dtls_->start(std::move(options)));
+  coap_register_event_handler(context_, [](coap_session_t* session, const coap_event_t event) {
+    owner(session).dtls_->event(session, event);
+    return 0;
+  });
+  return listen_by(address, COAP_PROTO_DTLS);
+}
+
+void LibServer::recheck() {
+  if (!dtls_) return;
+  dtls_->recheck();
+  turn_soon();
+}
+
+Result<std::uint16_t> LibServer::listen_by(const Address& address, coap_proto_t protocol) {
   coap_address_t local;
   coap_address_init(&local);
   const auto host = address.host == "localhost" ? std::string("127.0.0.1") : address.host;
@@ -138,7 +155,7 @@ Result<std::uint16_t> LibServer::listen(const Address& address) {
     return fail(Code::invalid, "is no IP address to listen on", address.host);
   }
   coap_address_set_port(&local, address.port);
-  auto* endpoint = coap_new_endpoint(context_, &local, COAP_PROTO_UDP);
+  auto* endpoint = coap_new_endpoint(context_, &local, protocol);
   if (endpoint == nullptr) {
     if (errno == EACCES) return fail(Code::denied, "cannot listen: permission denied", address.text());
     const auto holder = port_holder(address.port);
@@ -146,7 +163,7 @@ Result<std::uint16_t> LibServer::listen(const Address& address) {
                 address.text());
   }
   turn_soon();
-  // "127.0.0.1:5683 UDP": the one way to learn which port the system chose.
+  // "127.0.0.1:5683 UDP" or "… DTLS": the one way to learn which port the system chose.
   const std::string_view text(coap_endpoint_str(endpoint));
   const auto digits = text.substr(text.rfind(':') + 1);
   std::uint16_t port = 0;
@@ -205,7 +222,11 @@ const Handler* LibServer::handler_of(Method method, std::string_view path, bool&
 void LibServer::serve(const Exchange& exchange) {
   if (serve_late(exchange)) return;
   const Received received(exchange.session, exchange.request);
-  const auto request = received.view();
+  auto request = received.view();
+  if (is_secure(exchange.session)) {
+    request.speaker = dtls_->speaker(exchange.session);
+    if (request.speaker == nullptr) return answer(exchange, problem(401, "this identity is not believed"));
+  }
   if (received.ambiguous())
     return answer(exchange, problem(400, "a segment of the path is empty, holds '/', or is not UTF-8"));
   if (received.announced_bytes() > body_bytes_max || request.body.size() > body_bytes_max)

@@ -9,6 +9,7 @@
 
 #include "coap/calls.hpp"
 #include "coap/coap.hpp"
+#include "coap/dtls.hpp"
 #include "coap/message.hpp"
 
 namespace skerry::coap {
@@ -31,7 +32,12 @@ class LibServer final : public Server {
   void offer(std::string_view path, std::string_view type) override;
   void offered_below(std::string prefix, TypeOf type) override;
   bool changed(std::string_view path) override;
-  Result<std::uint16_t> listen(const Address& address) override;
+  Result<std::uint16_t> listen(const Address& address) override { return listen_by(address, COAP_PROTO_UDP); }
+  Result<std::uint16_t> listen_secure(const Address& address, SecureOptions options) override;
+  Result<> reload(std::string_view chain_pem, std::string_view key_pem) override {
+    return dtls_ ? dtls_->reload(chain_pem, key_pem) : Result<>();
+  }
+  void recheck() override;
   void call(Call call, std::function<void(Outcome)> done) override {
     calls_->start(std::move(call), std::move(done));
     turn_soon();
@@ -47,6 +53,7 @@ class LibServer final : public Server {
   };
   using Late = std::map<std::uint64_t, std::shared_ptr<Responder::Answer>>;
 
+  Result<std::uint16_t> listen_by(const Address& address, coap_proto_t protocol);
   static void on_request(coap_resource_t* resource, coap_session_t* session, const coap_pdu_t* request,
                          const coap_string_t* query, coap_pdu_t* response);
   void serve(const Exchange& exchange);
@@ -64,6 +71,7 @@ class LibServer final : public Server {
   Settle settle_;
   coap_context_t* context_ = nullptr;
   std::unique_ptr<Calls> calls_;
+  std::unique_ptr<Dtls> dtls_;
   std::map<std::pair<std::string, Method>, Handler, std::less<>> routes_;
   std::map<std::pair<std::string, Method>, Handler, std::less<>> below_;
   std::map<std::string, TypeOf, std::less<>> types_below_;

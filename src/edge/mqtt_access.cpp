@@ -1,8 +1,7 @@
 // Letting MQTT clients in.
 #include "edge/mqtt_access.hpp"
 
-#include <algorithm>
-#include <array>
+#include "edge/rights.hpp"
 
 namespace skerry::edge {
 namespace {
@@ -14,43 +13,21 @@ using identity::Origin;
 class Known final : public mqtt::Grant {
  public:
   Known(Identity& identity, identity::Caller caller, Origin from)
-      : identity_(identity), caller_(std::move(caller)), from_(std::move(from)) {}
+      : identity_(identity), rights_(identity, std::move(caller), std::move(from)) {}
 
-  bool may_publish(std::string_view topic) override {
-    // Devices publish to few topics: what was decided holds until something has changed.
-    if (const auto revision = identity_.revision(); revision != revision_) {
-      revision_ = revision;
-      for (auto& each : allowed_) each.clear();
-    }
-    if (std::ranges::find(allowed_, topic) != allowed_.end()) return true;
-    if (!allows(identity::Action::publish, topic)) return false;
-    allowed_[next_++ % allowed_.size()] = topic;
-    return true;
-  }
-  bool may_subscribe(std::string_view filter) override { return allows(identity::Action::subscribe, filter); }
-  bool may_stay() override { return identity_.still(caller_); }
+  bool may_publish(std::string_view topic) override { return rights_.may_publish(topic); }
+  bool may_subscribe(std::string_view filter) override { return rights_.may_subscribe(filter); }
+  bool may_stay() override { return rights_.may_stay(); }
   bool may_take_over(const mqtt::Grant& held) override {
     const auto* const other = dynamic_cast<const Known*>(&held);
-    return other == nullptr || (other->caller_.id == caller_.id && other->caller_.role == caller_.role);
+    return other == nullptr ||
+           (other->rights_.caller().id == rights_.caller().id && other->rights_.caller().role == rights_.caller().role);
   }
-  void was_taken_over() override { identity_.taken_over(caller_.id, from_); }
+  void was_taken_over() override { identity_.taken_over(rights_.caller().id, rights_.from()); }
 
  private:
-  bool allows(identity::Action action, std::string_view target) {
-    const auto decision = identity_.may(caller_, action, target);
-    if (decision.allowed) return true;
-    identity_.refused({Kind::forbidden, action == identity::Action::publish ? "publish_denied" : "subscribe_denied",
-                       "the policy does not allow it"},
-                      caller_.text(), from_, target);
-    return false;
-  }
-
   Identity& identity_;
-  const identity::Caller caller_;
-  const Origin from_;
-  std::array<std::string, 4> allowed_;
-  std::size_t next_ = 0;
-  std::uint64_t revision_ = 0;
+  Rights rights_;
 };
 
 // On loopback, where that is allowed.

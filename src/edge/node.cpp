@@ -251,11 +251,9 @@ Result<> Node::listen_mqtt() {
 }
 
 Result<> Node::listen_coap(NetLoop& loop) {
-  if (!config_.flag("coap.enabled")) return {};
-  if (config_.choice("security.mode") == "strict") {
-    logger::warn("edge", "CoAP stays closed: it knows no identities yet, and security.mode is strict", {});
-    return {};
-  }
+  const bool plain = config_.flag("coap.enabled") && config_.choice("security.mode") != "strict";
+  const bool secure = security_ && config_.flag("coaps.enabled");
+  if (!config_.flag("coap.enabled") && !secure) return {};
   coap_api_ = TRY(api::CoapApi::open({.loop = loop,
                                       .log = *log_,
                                       .history = *history_,
@@ -264,9 +262,16 @@ Result<> Node::listen_coap(NetLoop& loop) {
                                       .metrics = metrics_,
                                       .classes = classes_,
                                       .retained = [this](const std::string& topic) { return retained(topic); }}));
-  const auto chosen = coap_api_->listen({TRY(listen_host(config_)), TRY(port(config_, "coap.port"))});
-  if (!chosen) return std::unexpected(say_what_to_set(chosen.error(), "coap.port"));
-  ports_["coap"] = *chosen;
+  if (plain) {
+    const auto chosen = coap_api_->listen({TRY(listen_host(config_)), TRY(port(config_, "coap.port"))});
+    if (!chosen) return std::unexpected(say_what_to_set(chosen.error(), "coap.port"));
+    ports_["coap"] = *chosen;
+  }
+  if (secure) {
+    const auto chosen = security_->listen_coaps(loop, *coap_api_);
+    if (!chosen) return std::unexpected(say_what_to_set(chosen.error(), "coaps.port"));
+    if (*chosen) ports_["coaps"] = **chosen;
+  }
   caller_ = coap_api_.get();
   return {};
 }
@@ -282,6 +287,7 @@ std::optional<record::Position> Node::retained(const std::string& topic) {
 
 void Node::end_coap() {
   caller_ = nullptr;
+  if (security_) security_->end_coaps();
   coap_api_.reset();
 }
 

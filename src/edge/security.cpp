@@ -1,7 +1,11 @@
 // The doors with TLS, and the clockwork behind them.
 #include "edge/security.hpp"
 
+#include <mutex>
+
 #include "base/logger.hpp"
+#include "edge/coap_access.hpp"
+#include "edge/http_access.hpp"
 #include "edge/mqtt_access.hpp"
 #include "edge/node.hpp"
 #include "edge/settings.hpp"
@@ -24,18 +28,6 @@ std::vector<std::string> list_of(std::string_view text) {
     text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
   }
   return all;
-}
-
-tls::Verdict alert_of(identity::Fault fault) {
-  using identity::Fault;
-  switch (fault) {
-    case Fault::none: return tls::Verdict::good;
-    case Fault::expired: return tls::Verdict::expired;
-    case Fault::unknown_ca: return tls::Verdict::unknown_ca;
-    case Fault::revoked: return tls::Verdict::revoked;
-    case Fault::wrong_use: return tls::Verdict::unsupported;
-    default: return tls::Verdict::bad;
-  }
 }
 
 bool is_set(const config::Config& config, std::string_view key) {
@@ -67,7 +59,9 @@ class SecurityImpl final : public Security {
 
   mqtt::Access& access() override { return access_; }
   identity::Identity& identity() override { return *identity_; }
-  http::Gate gate() override;
+  http::Gate gate() override {
+    return config_.choice("security.mode") == "strict" ? http_gate(*identity_) : http::Gate{};
+  }
 
   Result<std::optional<std::uint16_t>> listen_mqtts(mqtt::Broker& broker) override {
     if (!config_.flag("mqtts.enabled")) return std::nullopt;
@@ -128,6 +122,26 @@ class SecurityImpl final : public Security {
     }));
   }
 
+  Result<std::optional<std::uint16_t>> listen_coaps(NetLoop& loop, api::CoapApi& coap) override {
+    if (!config_.flag("coaps.enabled")) return std::nullopt;
+    auto options = coap_access(*identity_);
+    const auto files = TRY(identity_->server_files());
+    options.chain_pem = files.chain_pem;
+    options.key_pem = files.key_pem;
+    const auto port = TRY(listen_at(config_, "coaps.port", "coap.port", [&](std::uint16_t chosen) {
+      return coap.listen_secure({host(), chosen}, options);
+    }));
+    const std::scoped_lock lock(coap_mutex_);
+    coap_loop_ = &loop;
+    coap_ = &coap;
+    return port;
+  }
+
+  void end_coaps() override {
+    const std::scoped_lock lock(coap_mutex_);
+    coap_loop_ = nullptr;
+  }
+
   void start(mqtt::Broker& broker, Wall committed) override {
     identity_->raise_floor(committed);
     broker_ = &broker;
@@ -160,15 +174,25 @@ class SecurityImpl final : public Security {
       seams_.mqtt_loop.post([broker = broker_, alive = alive_] {
         if (*alive) broker->recheck();
       });
+      on_coap([](api::CoapApi& coap) { coap.recheck(); });
       renew_server();
     }
     timer_ = seams_.http_loop.after(tick_every, [this] { tick(); });
+  }
+
+  void on_coap(std::function<void(api::CoapApi&)> work) {
+    const std::scoped_lock lock(coap_mutex_);
+    if (coap_loop_ == nullptr) return;
+    coap_loop_->post([coap = coap_, work = std::move(work), alive = alive_] {
+      if (*alive) work(*coap);
+    });
   }
 
   void renew_server() {
     const auto files = identity_->server_files();
     if (!files || files->chain_pem == served_) return;
     served_ = files->chain_pem;
+    on_coap([files = *files](api::CoapApi& coap) { coap.reload(files.chain_pem, files.key_pem); });
     for (const auto& server : {mqtts_, ws_, https_}) {
       if (!server) continue;
       if (const auto done = server->reload(files->chain_pem, files->key_pem); !done)
@@ -187,37 +211,14 @@ class SecurityImpl final : public Security {
   std::unique_ptr<api::Https> door_;
   std::string served_;
   mqtt::Broker* broker_ = nullptr;
+  std::mutex coap_mutex_;  // of the two below
+  NetLoop* coap_loop_ = nullptr;
+  api::CoapApi* coap_ = nullptr;
   std::uint64_t revision_ = 0;
   int ticks_ = 0;
   std::unique_ptr<Timer> timer_;
   std::shared_ptr<std::atomic<bool>> alive_ = std::make_shared<std::atomic<bool>>(true);
 };
-
-// Health, readiness and metrics answer without identity; the page's own files hold nothing.
-bool is_open(std::string_view path) { return !path.starts_with("/api/") || path == "/api/v1/openapi.json"; }
-
-http::Gate SecurityImpl::gate() {
-  if (config_.choice("security.mode") != "strict") return {};
-  return [this](const http::Request& q) -> std::optional<http::Response> {
-    if (is_open(q.path)) return {};
-    const identity::Origin from{q.peer->host, "http"};
-    const auto header = q.header("authorization");
-    if (!header.starts_with("Bearer ")) {
-      const identity::Refusal none{identity::Kind::unauthenticated, "token_needed",
-                                   "a token is needed: Authorization: Bearer"};
-      identity_->refused(none, "anonymous", from, q.path);
-      return api::problem(none);
-    }
-    const auto caller = identity_->by_token(header.substr(7), from);
-    if (!caller) return api::problem(caller.error());
-    const bool reads = q.method == "GET" || q.method == "HEAD";
-    const auto action = reads ? identity::Action::read : identity::Action::write;
-    if (identity_->may(*caller, action, q.path).allowed) return {};
-    const identity::Refusal denied{identity::Kind::forbidden, "api_denied", "the policy does not allow it"};
-    identity_->refused(denied, caller->text(), from, q.path);
-    return api::problem(denied);
-  };
-}
 
 }  // namespace
 
@@ -259,7 +260,7 @@ Result<std::unique_ptr<Security>> Security::open(const Seams& seams, const confi
                                                  metrics::Registry& metrics) {
   const auto options = TRY(identity_options(config, gateway_id));
   const bool wanted = config.flag("mqtts.enabled") || config.flag("https.enabled") || config.flag("ws.enabled") ||
-                      config.choice("security.mode") == "strict";
+                      config.flag("coaps.enabled") || config.choice("security.mode") == "strict";
   if (!wanted) return nullptr;
   auto identity = TRY(identity::Identity::open(seams.files, seams.clock, seams.chance, metrics, data_dir, options));
   return std::make_unique<SecurityImpl>(seams, config, std::move(identity), metrics);

@@ -1,4 +1,5 @@
-// Security: identity put on the doors of a gateway. MQTT with TLS (8883), HTTPS with mutual TLS (8443), who may be
+// Security: identity put on the doors of a gateway. MQTT with TLS (8883), CoAP with DTLS
+// (5684), HTTPS with mutual TLS (8443), who may be
 // anonymous, and what happens as time passes: revocations reach open connections within a second.
 //
 // open() makes the site's PKI on the first start. The listen calls as Node's; start() last. Ends before the broker
@@ -8,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "api/coap.hpp"
 #include "api/https.hpp"
 #include "base/config.hpp"
 #include "base/loop.hpp"
@@ -39,6 +41,9 @@ class Security {
   virtual Result<std::optional<std::uint16_t>> listen_mqtts(mqtt::Broker& broker) = 0;
   virtual Result<std::optional<std::uint16_t>> listen_ws(mqtt::Broker& broker) = 0;
   virtual Result<std::optional<std::uint16_t>> listen_https() = 0;
+  // On the CoAP loop, which does not run yet. end_coaps() before `coap` goes.
+  virtual Result<std::optional<std::uint16_t>> listen_coaps(NetLoop& loop, api::CoapApi& coap) = 0;
+  virtual void end_coaps() = 0;
   // `committed`: time of the newest record known, a floor for the clock.
   virtual void start(mqtt::Broker& broker, Wall committed) = 0;
 };

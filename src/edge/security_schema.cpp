@@ -21,6 +21,8 @@ config::Schema security_schema() {
       key::boolean("ws.enabled", true, restart, "Listen for MQTT over WebSocket, at /mqtt."),
       key::integer("ws.port", 8084, "port", 0, 65535, restart, "MQTT over WebSocket; 0: the system chooses, as it does where mqtt.port is 0 and this is not set."),
       key::boolean("ws.tls", false, restart, "With TLS (wss), as it must be outside loopback."),
+      key::boolean("coaps.enabled", true, restart, "Listen for CoAP over DTLS: certificates and pre-shared keys."),
+      key::integer("coaps.port", 5684, "port", 0, 65535, restart, "CoAP over DTLS; 0: the system chooses, as it does where coap.port is 0 and this is not set."),
       key::boolean("https.enabled", true, restart, "Listen for HTTPS with mutual TLS: registration, sessions, EST."),
       key::integer("https.port", 8443, "port", 0, 65535, restart, "HTTPS; 0: the system chooses, as it does where http.port is 0 and this is not set."),
 

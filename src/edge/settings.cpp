@@ -111,6 +111,7 @@ config::Sections sections() {
       {"security", "Who needs an identity, and what it may."},
       {"mqtts", "The MQTT door with TLS."},
       {"ws", "The MQTT door over WebSocket."},
+      {"coaps", "The CoAP door with DTLS."},
       {"https", "The HTTPS door with mutual TLS."},
       {"tls", "What the doors with TLS share."},
       {"pki", "The site's certificates."},

@@ -33,6 +33,15 @@ struct Header {
   std::string value;
 };
 
+// Somebody whom a gate has let in under a name of its own.
+class Visitor {
+ public:
+  virtual ~Visitor() = default;
+  virtual std::string_view name() const = 0;  // for records of who did what: `device:press-1`, `user:ann`
+  virtual bool may_publish(std::string_view topic) const = 0;
+  virtual bool may_read(std::string_view device) const = 0;  // its readings; empty: those of all devices
+};
+
 // Views are valid for the handler's call; to keep is to copy.
 struct Request {
   std::string_view method;  // as sent: HEAD stays HEAD
@@ -43,7 +52,9 @@ struct Request {
   std::span<const Header> headers;
   std::span<const Header> segments;  // of the route's pattern: {id} -> its text, percent-decoded
   const Address* peer = nullptr;
-  Bytes certificate;  // DER, of a TLS peer that has shown to hold its key; empty: none
+  Bytes certificate;                       // DER, of a TLS peer that has shown to hold its key; empty: none
+  bool secure = false;                     // by TLS
+  std::shared_ptr<const Visitor> visitor;  // none: nobody in particular, who may do all that the door allows
 
   // The first of that name, case-insensitive; empty when there is none.
   std::string_view header(std::string_view name) const;
@@ -118,8 +129,8 @@ struct Options {
   std::vector<std::string> origins;  // further origins that may change things: `https://page.example`
 };
 
-// Looks at a request that has a route before its handler does; an answer of its own ends it there.
-using Gate = std::function<std::optional<Response>(const Request&)>;
+// Looks at a request that has a route before its handler does, and says who asks; an answer of its own ends it there.
+using Gate = std::function<std::optional<Response>(Request&)>;
 
 struct RouteName {
   std::string method;

@@ -49,6 +49,7 @@ class Peer final : public ConnectionHandler {
   bool loopback() const { return loopback_; }
   bool streaming() const { return state_ == State::streaming; }
   const Address& address() const { return connection_->peer(); }
+  bool is_secure() const { return connection_->is_secure(); }
   Bytes certificate() const { return connection_->peer_certificate(); }
 
  private:

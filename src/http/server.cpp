@@ -305,15 +305,16 @@ void ServerImpl::handle(Peer& peer, RawRequest& raw) {
     return responder.respond(std::move(answer));
   }
   if (auto refused = unpack(raw)) return responder.respond(std::move(*refused));
-  const Request request{.method = raw.method,
-                        .target = raw.target,
-                        .path = place.path,
-                        .query = place.query,
-                        .body = raw.body,
-                        .headers = raw.headers,
-                        .segments = found.segments,
-                        .peer = &peer.address(),
-                        .certificate = peer.certificate()};
+  Request request{.method = raw.method,
+                  .target = raw.target,
+                  .path = place.path,
+                  .query = place.query,
+                  .body = raw.body,
+                  .headers = raw.headers,
+                  .segments = found.segments,
+                  .peer = &peer.address(),
+                  .certificate = peer.certificate(),
+                  .secure = peer.is_secure()};
   if (auto refused = gate_ ? gate_(request) : std::nullopt) return responder.respond(std::move(*refused));
   const auto streams_before = peer.streaming();
   (*found.handler)(request, std::move(responder));

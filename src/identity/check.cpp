@@ -55,11 +55,15 @@ Verdict IdentityImpl::check(Bytes der, bool renewing, Certificate& certificate) 
     VerifyOptions options{.now = at, .suffix = options_.pki.name_suffix, .ignore_expiry = renewing};
     const auto trusted = pki_->authorities();
     auto verdict = verify(certificate, trusted, std::span(trusted).first(1), options);
-    if (verdict.fault == Fault::not_yet_valid && clock_.wall() < floor_) {
-      // Our own authority signed it at that time, so it is at least that late.
+    const bool ahead = registry_.ran_ahead(certificate.not_before());
+    if (verdict.fault == Fault::not_yet_valid && (ahead || known_time_.state() == KnownTime::State::behind)) {
+      // Our own authority signed it at that time: it is at least that late, or the clock that it signed by ran ahead.
       options.now = certificate.not_before();
       verdict = verify(certificate, trusted, std::span(trusted).first(1), options);
-      if (verdict.good()) floor_ = at = std::max(floor_, certificate.not_before());
+      if (verdict.good() && !ahead) {
+        known_time_.raise(certificate.not_before());
+        at = std::max(at, certificate.not_before());
+      }
     }
     if (!verdict.good()) return verdict;
     if (at < certificate.not_after()) {
@@ -222,6 +226,7 @@ bool IdentityImpl::still(const Caller& caller) {
   if (!caller.session.empty() && registry_.session(caller.session) == nullptr) return false;
   if (caller.role != Role::device) return true;
   const auto* const device = registry_.device(caller.id);
+  if (device != nullptr && !caller.psk_salt.empty() && device->psk_salt != caller.psk_salt) return false;
   return device != nullptr && device->status == "registered";
 }
 

@@ -41,7 +41,7 @@ IdentityImpl::IdentityImpl(Files& files, Clock& clock, Chance& chance, metrics::
       metrics_(metrics),
       dir_(std::move(dir)),
       options_(options),
-      floor_(built_at),
+      known_time_(built_at),
       password_salt_(random_bytes(chance, 32)) {}
 
 Result<std::unique_ptr<Identity>> Identity::open(Files& files, Clock& clock, Chance& chance, metrics::Registry& metrics,
@@ -56,9 +56,10 @@ Result<> IdentityImpl::open() {
   TRY(files_.make_dirs(dir_));
   TRY(read_policy(true));
   journal_ = TRY(Journal::open(files_, dir_, [this](std::string_view line) { registry_.apply(line); }));
-  floor_ = std::max(floor_, registry_.newest());
+  known_time_.raise(registry_.newest());
+  clock_lines_ = registry_.clock_lines();
   pki_ = TRY(Pki::open(files_, dir_, options_.pki, time(), chance_));
-  for (const auto& each : pki_->authorities()) floor_ = std::max(floor_, each.not_before());
+  for (const auto& each : pki_->authorities()) known_time_.raise_bedrock(each.not_before());
   tokens_ = TRY(Tokens::open(files_, join_path(dir_, "tokens"), options_.gateway_id, time()));
   registry_.forget_sessions(time());
   TRY(keep_crl());
@@ -70,13 +71,58 @@ Result<> IdentityImpl::open() {
 
 Wall IdentityImpl::time() {
   const auto wall = clock_.wall();
-  const bool behind = wall < floor_;
-  if (behind && !unsure_)
-    logger::warn("identity",
-                 "the clock is behind what is known to have happened; certificates are judged by the latter",
-                 {{"clock", format_rfc3339(to_event(wall))}, {"known", format_rfc3339(to_event(floor_))}});
-  unsure_ = behind;
-  return std::max(wall, floor_);
+  const auto at = known_time_.now(wall, clock_.mono(), clock_.synchronised());
+  const auto state = known_time_.state();
+  if (state != std::exchange(told_state_, state) && state != KnownTime::State::sure)
+    logger::warn(
+        "identity",
+        state == KnownTime::State::behind
+            ? "the clock is behind what is known to have happened, and not believed; if it is right, say so: "
+              "skerry pki clock --trust"
+            : "the clock has leapt ahead, and is not believed; if it is right, say so: skerry pki clock --trust",
+        {{"clock", format_rfc3339(to_event(wall))}, {"known", format_rfc3339(to_event(at))}});
+  return at;
+}
+
+// What is later than now came of a clock that had run ahead: told in the journal, so that it holds after a restart.
+void IdentityImpl::mark_clock(std::string_view who, std::string_view from, Wall lowered_from, std::string_view why) {
+  logger::warn("identity", "what is later than the clock came of a clock that had run ahead, and no longer counts",
+               {{"up_to", format_rfc3339(to_event(lowered_from))}, {"why", why}});
+  const nlohmann::ordered_json data{{"lowered_from", format_rfc3339(to_event(lowered_from))}, {"why", why}};
+  (void)record({{std::string(who), std::string(from), "clock", "", "ok", data.dump()}});
+  clock_is_right();
+}
+
+void IdentityImpl::clock_is_right() {
+  clock_lines_ = registry_.clock_lines();
+  if (const auto done = tokens_->drop_after(registry_.newest()); !done)
+    logger::error("identity", "keys of tokens could not be dropped", {{"why", done.error().text()}});
+}
+
+Clockwork IdentityImpl::clockwork() {
+  const auto held = lock();
+  look();
+  Clockwork all{.clock = clock_.wall(),
+                .judged_by = time(),
+                .floor = known_time_.floor(),
+                .state = "sure",
+                .synchronised = clock_.synchronised()};
+  if (known_time_.state() == KnownTime::State::behind) all.state = "behind";
+  if (known_time_.state() == KnownTime::State::ahead) all.state = "ahead";
+  return all;
+}
+
+Answer<> IdentityImpl::trust_clock(const Caller& by, const Origin& from) {
+  const auto held = lock();
+  look();
+  const auto until = std::max(known_time_.floor(), time());
+  const auto wall = clock_.wall();
+  known_time_.accept(wall);
+  if (time() != wall)
+    return refuse(Kind::invalid, "clock_impossible",
+                  "the clock is earlier than this program, or than the site's authorities");
+  mark_clock(by.text(), from.address, until, "operator");
+  return {};
 }
 
 Wall IdentityImpl::now() {
@@ -86,7 +132,7 @@ Wall IdentityImpl::now() {
 
 void IdentityImpl::raise_floor(Wall at) {
   const auto held = lock();
-  floor_ = std::max(floor_, at);
+  if (!registry_.ran_ahead(at)) known_time_.raise(at);
 }
 
 // ---- the journal ----
@@ -94,6 +140,10 @@ void IdentityImpl::raise_floor(Wall at) {
 void IdentityImpl::look() {
   if (const auto done = journal_->catch_up(); !done)
     logger::error("identity", "the audit journal cannot be read on", {{"why", done.error().text()}});
+  if (clock_lines_ != registry_.clock_lines()) {  // of another process
+    known_time_.accept(registry_.newest());
+    clock_is_right();
+  }
   told_revision_.store(revision_ + registry_.revision(), std::memory_order_release);
 }
 
@@ -215,7 +265,7 @@ Result<> IdentityImpl::read_crl() {
 Result<> IdentityImpl::keep_crl() {
   const bool changed = crl_covers_ != registry_.revocations();
   const auto at = time();
-  const bool old = crl_this_update_ + limits::crl_valid / 2 < at;
+  const bool old = crl_this_update_ + limits::crl_valid / 2 < at || crl_this_update_ > at + limits::clock_leap_max;
   if (!changed && !(old && options_.renew_crl)) return {};
   if (!options_.renew_crl && crl_covers_ == UINT64_MAX && TRY(files_.exists(join_path(dir_, "crl.pem")))) {
     crl_covers_ = registry_.revocations();
@@ -306,10 +356,12 @@ Result<> IdentityImpl::tick() {
   }
   told_revision_.store(revision_ + registry_.revision(), std::memory_order_release);
   const auto at = time();
+  if (const auto from = known_time_.lowered())
+    mark_clock("gateway", "local", *from, clock_.synchronised() ? "synchronised" : "set_back");
   const bool stale = crl_next_update_ != Wall{} && crl_next_update_ < at;
   metrics_.gauge("skerry_pki_crl_stale", "1 when the revocation list is past its nextUpdate").set(stale ? 1 : 0);
-  metrics_.gauge("skerry_clock_unsure", "1 when the clock is behind what is known to have happened")
-      .set(unsure_ ? 1 : 0);
+  metrics_.gauge("skerry_clock_unsure", "1 when the clock is behind what is known to have happened, or has leapt ahead")
+      .set(clock_unsure() ? 1 : 0);
   if (stale && !std::exchange(crl_stale_told_, true))
     logger::warn("identity", "the revocation list is stale",
                  {{"next_update", format_rfc3339(to_event(crl_next_update_))}});

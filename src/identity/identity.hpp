@@ -6,9 +6,10 @@
 // with a limit on their rate, and told apart by `reason`. Any thread; a lock is held for each call. Not on the way of
 // every message: a door asks may() and keeps what identity told it at CONNECT.
 //
-// Time: now() is the system's wall clock, but never below the floor: the program's build, the newest line of the
-// journal and record of the log, and, while the clock is unsure, the notBefore of certificates that our own authority
-// signed. A clock battery that died therefore refuses nobody who is known, and lets nobody in who is not.
+// Time: now() is the system's wall clock where known_time.hpp believes it. Its floor: the program's build, the newest
+// line of the journal and record of the log, and, while the clock is behind, the notBefore of certificates that our own
+// authority signed. A clock battery that died, or a clock that ran ahead, therefore refuses nobody who is known, and
+// lets nobody in who is not.
 #pragma once
 
 #include <expected>
@@ -65,7 +66,7 @@ inline std::unexpected<Refusal> refuse(Kind kind, std::string reason, std::strin
 
 struct Origin {
   std::string address;  // without the port; `local` for a command
-  std::string door;     // mqtt, mqtts, http, https, cli
+  std::string door;     // mqtt, mqtts, coaps, http, https, cli
 };
 
 // Somebody who has shown who it is.
@@ -74,9 +75,10 @@ struct Caller {
   Role role = Role::device;
   std::string type;
   std::string level = "basic";
-  std::string serial;   // of the certificate; empty: none
-  std::string session;  // of the token; empty: none
-  Wall until{};         // it must show again who it is
+  std::string serial;    // of the certificate; empty: none
+  std::string session;   // of the token; empty: none
+  std::string psk_salt;  // of the pre-shared key; empty: none
+  Wall until{};          // it must show again who it is
   Subject subject() const { return {id, type, level, std::string(name(role))}; }
   std::string text() const { return std::string(name(role)) + ":" + id; }
 };
@@ -130,6 +132,15 @@ struct NewCode {
   Wall expires{};
 };
 
+// What is known of the time.
+struct Clockwork {
+  Wall clock{};
+  Wall judged_by{};
+  Wall floor{};
+  std::string state;  // sure, behind, ahead
+  bool synchronised = false;
+};
+
 class Identity {
  public:
   static Result<std::unique_ptr<Identity>> open(Files& files, Clock& clock, Chance& chance, metrics::Registry& metrics,
@@ -142,6 +153,12 @@ class Identity {
   virtual Answer<Caller> by_certificate(Bytes leaf_der, const Origin& from, bool renewing = false) = 0;
   virtual Answer<Caller> by_token(std::string_view token, const Origin& from) = 0;
   virtual Answer<Caller> by_password(std::string_view id, std::string_view password, const Origin& from) = 0;
+  // The pre-shared key of a device (DTLS), or one that nobody knows, where there is none.
+  virtual Buffer psk_of(std::string_view id) = 0;
+  // Of a peer that has shown to know it.
+  virtual Answer<Caller> by_psk(std::string_view id, const Origin& from) = 0;
+  // Somebody tried a key under that name, and it was wrong, or the peer went away.
+  virtual void psk_failed(std::string_view id, const Origin& from) = 0;
   virtual bool may_be_anonymous(std::string_view address) const = 0;
   // Whether what it was told at its beginning still holds: not revoked, not quarantined, not over.
   virtual bool still(const Caller& caller) = 0;
@@ -180,6 +197,8 @@ class Identity {
   virtual Answer<> preregister(
       const std::vector<Secret>& all) = 0;  // each secret is a claim code for its id; all or none
   virtual Answer<> set_password(std::string_view id, std::string_view password) = 0;
+  // A new pre-shared key, as text: its characters are the key. The one before holds no longer.
+  virtual Answer<std::string> make_psk(std::string_view id) = 0;
   virtual Answer<> add_device(const Enrolment& wanted) = 0;  // without a certificate
   // For a key made elsewhere. An operator's or gateway's certificate needs no registered device.
   virtual Answer<Enrolled> issue(std::string_view id, Role role, const Key& key, std::chrono::seconds valid) = 0;
@@ -199,6 +218,9 @@ class Identity {
   virtual void raise_floor(Wall at) = 0;              // time of the newest record known
   virtual Wall now() = 0;
   virtual bool clock_unsure() const = 0;
+  virtual Clockwork clockwork() = 0;
+  // An operator says that the clock is right: evidence of a later time no longer counts.
+  virtual Answer<> trust_clock(const Caller& by, const Origin& from) = 0;
   virtual const Device* device(std::string_view id) = 0;  // valid until the next call
   virtual std::vector<Device> devices() = 0;
   virtual std::vector<std::pair<std::string, Issued>> certificates() = 0;  // with whose they are

@@ -9,6 +9,7 @@
 
 #include "identity/guard.hpp"
 #include "identity/identity.hpp"
+#include "identity/known_time.hpp"
 #include "identity/limits.hpp"
 
 namespace skerry::identity {
@@ -23,6 +24,9 @@ class IdentityImpl final : public Identity {
   Answer<Caller> by_certificate(Bytes leaf_der, const Origin& from, bool renewing) override;
   Answer<Caller> by_token(std::string_view token, const Origin& from) override;
   Answer<Caller> by_password(std::string_view id, std::string_view password, const Origin& from) override;
+  Buffer psk_of(std::string_view id) override;
+  Answer<Caller> by_psk(std::string_view id, const Origin& from) override;
+  void psk_failed(std::string_view id, const Origin& from) override;
   bool may_be_anonymous(std::string_view address) const override;
   bool still(const Caller& caller) override;
   Decision may(const Caller& caller, Action action, std::string_view target) override;
@@ -50,6 +54,7 @@ class IdentityImpl final : public Identity {
   Answer<std::vector<NewCode>> make_codes(std::size_t count, std::string_view id, std::chrono::seconds valid) override;
   Answer<> preregister(const std::vector<Secret>& all) override;
   Answer<> set_password(std::string_view id, std::string_view password) override;
+  Answer<std::string> make_psk(std::string_view id) override;
   Answer<> add_device(const Enrolment& wanted) override;
   Answer<Enrolled> issue(std::string_view id, Role role, const Key& key, std::chrono::seconds valid) override;
   Answer<Enrolled> renew_by_operator(std::string_view id, const Origin& from) override;
@@ -63,7 +68,9 @@ class IdentityImpl final : public Identity {
   std::uint64_t server_revision() const override { return server_revision_; }
   void raise_floor(Wall at) override;
   Wall now() override;
-  bool clock_unsure() const override { return unsure_; }
+  bool clock_unsure() const override { return known_time_.state() != KnownTime::State::sure; }
+  Clockwork clockwork() override;
+  Answer<> trust_clock(const Caller& by, const Origin& from) override;
   const Device* device(std::string_view id) override;
   std::vector<Device> devices() override;
   std::vector<std::pair<std::string, Issued>> certificates() override;
@@ -81,7 +88,9 @@ class IdentityImpl final : public Identity {
   Lock lock() const { return Lock(mutex_); }
 
   // ---- identity.cpp ----
-  Wall time();  // the clock or the floor, whichever is later
+  Wall time();  // by known_time.hpp
+  void mark_clock(std::string_view who, std::string_view from, Wall lowered_from, std::string_view why);
+  void clock_is_right();
   void look();  // what other processes did
   // On disk when it returns. An error is told, and refuses.
   Answer<> record(std::vector<Entry> entries, bool durable = true);
@@ -99,6 +108,9 @@ class IdentityImpl final : public Identity {
   // `guessable`: what failed can be guessed, so `who` is locked out after too many; a certificate or token cannot, and
   // one device with a bad one must not lock out the others behind its address.
   Answer<Caller> fail_login(Refusal refusal, std::string_view who, const Origin& from, bool guessable = true);
+
+  // ---- psk.cpp ----
+  Result<Buffer> psk_secret();
 
   // ---- enrol.cpp ----
   Answer<Key> key_of(const Enrolment& wanted) const;
@@ -133,12 +145,14 @@ class IdentityImpl final : public Identity {
   Zone zone_;
   Guard guard_;
 
-  Wall floor_{};
-  bool unsure_ = false;
+  KnownTime known_time_;
+  KnownTime::State told_state_ = KnownTime::State::sure;
+  std::uint64_t clock_lines_ = 0;
   std::unordered_map<std::string, Known> known_;  // by fingerprint
   std::map<std::string, Challenge, std::less<>> challenges_;
   std::unordered_map<std::string, std::string> passwords_;  // of this run: stored text -> keyed hash of what matched
   Buffer password_salt_;
+  Buffer psk_secret_;                        // empty: not read yet
   std::set<std::string, std::less<>> seen_;  // serial and address, so that a connection is audited once
 
   std::string crl_text_;

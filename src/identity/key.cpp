@@ -166,6 +166,14 @@ Buffer sha256(Bytes bytes) {
   return digest;
 }
 
+Buffer hmac_sha256(Bytes key, Bytes message) {
+  Buffer mac(32);
+  std::size_t size = 0;
+  INVARIANT(EVP_Q_mac(nullptr, "HMAC", nullptr, "SHA256", nullptr, key.data(), key.size(), to_uchar(message),
+                      message.size(), reinterpret_cast<unsigned char*>(mac.data()), mac.size(), &size) != nullptr);
+  return mac;
+}
+
 std::string hex(Bytes bytes) {
   static constexpr std::string_view digits = "0123456789abcdef";
   std::string text;

@@ -51,6 +51,7 @@ class Key {
 
 // ---- bytes, hashes and texts that keys and tokens need ----
 Buffer sha256(Bytes bytes);
+Buffer hmac_sha256(Bytes key, Bytes message);  // RFC 2104
 std::string hex(Bytes bytes);
 std::string base64(Bytes bytes);                       // RFC 4648 section 4, padded, one line
 Result<Buffer> from_base64(std::string_view text);     // strict but for line breaks and missing padding

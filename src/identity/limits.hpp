@@ -29,6 +29,9 @@ inline constexpr std::size_t id_bytes_max = 64;  // X.520 ub-common-name
 inline constexpr std::size_t pem_bytes_max = 64 * KiB;
 inline constexpr std::size_t chain_max = 8;  // certificates a peer may send
 
+// ---- time ----
+inline constexpr hours clock_leap_max{24};  // known_time.hpp; a clock set by hand after months may be off by hours
+
 // ---- claim codes, challenges, tokens, sessions ----
 inline constexpr days code_valid{30};
 inline constexpr std::size_t codes_per_call_max = 100'000;

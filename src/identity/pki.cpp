@@ -157,7 +157,8 @@ bool Pki::server_is_fresh(const Certificate& certificate, Wall now) const {
   const auto [names, addresses] = server_names();
   const auto third = (certificate.not_after() - certificate.not_before()) / 3;
   return known && certificate.dns_names() == names && certificate.addresses() == addresses &&
-         now < certificate.not_after() - third;
+         now < certificate.not_after() - third &&
+         certificate.not_before() <= now + limits::clock_leap_max;  // else a clock that ran ahead
 }
 
 Result<ServerFiles> Pki::server(Wall now) {

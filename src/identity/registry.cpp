@@ -58,6 +58,9 @@ void Registry::apply(std::string_view text) {
   } else if (line.what == "password") {
     if (const auto found = devices_.find(line.to); found != devices_.end()) found->second.password = line.text("hash");
     ++revision_;
+  } else if (line.what == "psk") {
+    if (const auto found = devices_.find(line.to); found != devices_.end()) found->second.psk_salt = line.text("salt");
+    ++revision_;
   } else if (line.what == "quarantine" || line.what == "release") {
     const auto found = devices_.find(line.to);
     if (found != devices_.end() && found->second.status != "revoked")
@@ -67,6 +70,10 @@ void Registry::apply(std::string_view text) {
     sessions_[line.to] = {
         line.to,  line.text("device"), line.text("level"), line.data.value("risk", 0.0), line.time("expires"),
         line.from};
+  } else if (line.what == "clock") {
+    newest_ = line.at;
+    ++clock_lines_;
+    if (const auto from = line.time("lowered_from"); from > line.at) ahead_.emplace_back(line.at, from);
   } else if (line.what == "session_end") {
     sessions_.erase(line.to);
     ++revision_;
@@ -117,6 +124,10 @@ void Registry::revoke(const Line& line) {
     found->second.status = "revoked";
   if (reason != "superseded") std::erase_if(sessions_, [&](const auto& each) { return each.second.device == line.to; });
   ++revision_;
+}
+
+bool Registry::ran_ahead(Wall at) const {
+  return std::ranges::any_of(ahead_, [at](const auto& each) { return each.first < at && at <= each.second; });
 }
 
 const Device* Registry::device(std::string_view id) const {

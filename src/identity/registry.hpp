@@ -37,6 +37,7 @@ struct Device {
   std::string attributes = "{}";      // a JSON object, as registered
   std::string status = "registered";  // registered, revoked, quarantined
   std::string password;               // how scrypt hashed it; empty: none
+  std::string psk_salt;               // what its pre-shared key is derived with; empty: it has none
   Wall registered_at{};
   std::vector<std::string> serials;  // in order of issue
 };
@@ -75,8 +76,11 @@ class Registry {
   // Grows whenever something that a door was told may no longer hold: revocation, quarantine, the end of a session.
   std::uint64_t revision() const { return revision_; }
   std::uint64_t revocations() const { return revocations_; }
-  Wall newest() const { return newest_; }  // time of the newest line
-  void forget_sessions(Wall now);          // those that are over
+  Wall newest() const { return newest_; }  // time of the newest line; what a clock that had run ahead wrote, left out
+  // Whether evidence of that time came of a clock that had run ahead (`clock` lines).
+  bool ran_ahead(Wall at) const;
+  std::uint64_t clock_lines() const { return clock_lines_; }
+  void forget_sessions(Wall now);  // those that are over
 
  private:
   struct Line;
@@ -93,6 +97,8 @@ class Registry {
   std::uint64_t revision_ = 0;
   std::uint64_t revocations_ = 0;
   Wall newest_{};
+  std::vector<std::pair<Wall, Wall>> ahead_;  // after, up to and with
+  std::uint64_t clock_lines_ = 0;
 };
 
 }  // namespace skerry::identity

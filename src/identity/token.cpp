@@ -120,11 +120,22 @@ Result<Tokens> Tokens::open(Files& files, std::string_view dir, std::string issu
   return tokens;
 }
 
+std::string Tokens::file_of(const TokenKey& each) const {
+  return join_path(dir_, std::to_string(seconds_of(each.made_at)) + "-" + each.kid.substr(0, 8) + ".pem");
+}
+
+Result<> Tokens::drop_after(Wall now) {
+  while (!keys_.empty() && keys_.front().made_at > now) {
+    const auto file = file_of(keys_.front());
+    if (TRY(files_->exists(file))) TRY(files_->remove(file));  // another process may have been first
+    keys_.erase(keys_.begin());
+  }
+  TRY(rotate(now));
+  return {};
+}
+
 Result<bool> Tokens::rotate(Wall now, bool at_once) {
   bool changed = false;
-  const auto file_of = [this](const TokenKey& each) {
-    return join_path(dir_, std::to_string(seconds_of(each.made_at)) + "-" + each.kid.substr(0, 8) + ".pem");
-  };
   if (keys_.empty() || at_once || now >= keys_.front().made_at + limits::token_key_valid) {
     TokenKey fresh{.key = TRY(Key::make_rsa(2048)), .made_at = std::chrono::floor<std::chrono::seconds>(now)};
     fresh.kid = TRY(thumbprint(fresh.key));

@@ -49,12 +49,15 @@ class Tokens {
   std::string jwks() const;
   // Makes a new key when the newest is old, drops those that nothing alive was signed by. True: something changed.
   Result<bool> rotate(Wall now, bool at_once = false);
+  // Drops the keys that a clock which had run ahead made; what they signed is from the future, and not taken anyway.
+  Result<> drop_after(Wall now);
   std::size_t keys() const { return keys_.size(); }
   const std::string& issuer() const { return issuer_; }
 
  private:
   Tokens(Files& files, std::string dir, std::string issuer)
       : files_(&files), dir_(std::move(dir)), issuer_(std::move(issuer)) {}
+  std::string file_of(const TokenKey& each) const;
   Files* files_;
   std::string dir_;
   std::string issuer_;

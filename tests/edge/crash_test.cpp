@@ -22,9 +22,9 @@ namespace {
 using nlohmann::json;
 
 config::Config settings() {
-  auto config = config::Config::load(
-      system_files(), schema(), "", {},
-      {"log.segment_bytes=1MiB", "gateway.id=sim", "mqtts.enabled=false", "https.enabled=false", "ws.enabled=false"});
+  auto config = config::Config::load(system_files(), schema(), "", {},
+                                     {"log.segment_bytes=1MiB", "gateway.id=sim", "mqtts.enabled=false",
+                                      "https.enabled=false", "ws.enabled=false", "coaps.enabled=false"});
   return std::move(*config);
 }
 

@@ -19,12 +19,14 @@ using std::chrono::seconds;
 struct TurnedClock final : Clock {
   Wall wall() override { return at; }
   Mono mono() override { return Mono{} + std::chrono::nanoseconds{ns}; }
+  bool synchronised() override { return right; }
   void pass(seconds s) {
     at += s;
     ns += std::chrono::nanoseconds(s).count();
   }
   Wall at = Wall(*parse_time("2027-03-01T12:00:00Z"));
   std::int64_t ns = 1'000'000'000;
+  bool right = false;
 };
 
 struct Rig {

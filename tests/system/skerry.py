@@ -111,7 +111,7 @@ class Skerry:
         if os.path.exists(ports_file):  # left by a run that was killed
             os.remove(ports_file)
         command = [BIN, "edge", "--data", self.data]
-        doors = [] if self.tls else [f"{door}.enabled=false" for door in ("mqtts", "ws", "https")]
+        doors = [] if self.tls else [f"{door}.enabled=false" for door in ("mqtts", "ws", "https", "coaps")]
         for setting in (*(f"{door}.port={port}" for door, port in self.ports.items()), *doors, *self.settings):
             command += ["--set", setting]
         if self.config:

@@ -322,6 +322,28 @@ class Identity(unittest.TestCase):
 
 
 class Restart(unittest.TestCase):
+    def test_strict_mode_looks_at_the_ids_in_bodies_and_queries(self):
+        skerry = Skerry(self, "security.mode=strict", tls=True)
+        pki = SitePki(skerry)
+        pki.register("dev-1")
+        token = pki.curl("POST", "/devices/dev-1/auth", {}, name="dev-1")[1]["token"]
+        own = {"Authorization": "Bearer " + token}
+        one = {"device_id": "dev-1", "temperature": 1}
+        self.assertEqual(skerry.post("/api/v1/readings", one, own).status, 201)
+        for body in ({"device_id": "dev-2", "temperature": 1}, [one, {"device_id": "dev-2", "temperature": 1}]):
+            answer = skerry.post("/api/v1/readings", body, own)
+            self.assertEqual((answer.status, answer.json()["reason"]), (403, "publish_denied"))
+            self.assertEqual(answer.json()["index"], 1 if isinstance(body, list) else 0)
+        lines = "\n".join(json.dumps({"device_id": d, "temperature": 2}) for d in ("dev-1", "dev-2"))
+        self.assertEqual(skerry.post("/api/v1/readings", lines, {**own, "Content-Type": "application/x-ndjson"}).status, 403)
+        packed = b"\x82\xa9device_id\xa5dev-2\xa1t\x01"
+        self.assertEqual(skerry.post("/api/v1/readings", packed, {**own, "Content-Type": "application/msgpack"}).status, 403)
+        reads = lambda path: skerry.request("GET", path, headers=own)  # noqa: E731
+        self.assertEqual(len(reads("/api/v1/readings?device=dev-1").json()["items"]), 1, "all or nothing: the others were refused whole")
+        self.assertEqual(reads("/api/v1/readings?device=dev-2").status, 403)
+        self.assertEqual(reads("/api/v1/readings").status, 403)
+        self.assertGreater(skerry.metric("skerry_identity_refusals_total", door="http", reason="publish_denied"), 0)
+
     def test_strict_mode_policy_file_and_a_second_start(self):
         skerry = Skerry(self, tls=True)
         pki = SitePki(skerry)
