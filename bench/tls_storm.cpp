@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -207,7 +208,8 @@ class Storm {
   Storm(int count, const std::string& dir, int port) : port_(port), context_(SSL_CTX_new(TLS_client_method())) {
     SSL_CTX_set_mode(context_, SSL_MODE_RELEASE_BUFFERS);
     for (int n = 0; n < count; ++n) {
-      Device device{.id = "dev-" + std::to_string(n)};
+      Device device;
+      device.id = "dev-" + std::to_string(n);
       std::FILE* file = std::fopen((dir + "/" + device.id + ".pem").c_str(), "r");
       if (file == nullptr) give_up("no certificate of " + device.id);
       device.certificate.reset(PEM_read_X509(file, nullptr, nullptr, nullptr), X509_free);
@@ -358,6 +360,7 @@ int do_connect(int count, const std::string& dir, int port, const std::string& p
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a server that closed is an error of the write
   const std::vector<std::string> a(argv + 1, argv + argc);
   if (a.size() == 6 && a[0] == "register") return do_register(std::stoi(a[1]), a[2], std::stoi(a[3]), argv[5], argv[6]);
   if (a.size() == 5 && a[0] == "connect") return do_connect(std::stoi(a[1]), a[2], std::stoi(a[3]), a[4]);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "api/account.hpp"
 #include "api/demo.hpp"
 #include "api/embedded.hpp"
 #include "api/events.hpp"
@@ -56,13 +57,17 @@ class ApiImpl final : public Api {
                    [this](const Request& q, Responder r) { post_.meta(q, std::move(r)); });
     server_->route("GET", "/api/v1/events",
                    [this](const Request& q, Responder r) { events_.subscribe(q, std::move(r)); });
+    add_account_routes(*server_, deps_.identity, deps_.login_needed);
     if (deps_.demo.act) demo_routes(*server_, deps_.demo);
     server_->assets(page_assets(fallback_page_));
   }
   ApiImpl(const ApiImpl&) = delete;
   ApiImpl& operator=(const ApiImpl&) = delete;
 
-  Result<std::uint16_t> listen(const Address& address) override { return server_->listen(address); }
+  Result<std::uint16_t> listen(const Address& address, const Listen& through) override {
+    return server_->listen(address, through);
+  }
+  http::Server& server() override { return *server_; }
   std::vector<http::RouteName> routes() const override { return server_->routes(); }
   void gate(http::Gate gate) override { server_->gate(std::move(gate)); }
   void reconfigure(const Options& options) override { server_->reconfigure(options.http); }

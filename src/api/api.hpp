@@ -22,6 +22,10 @@
 #include "log/log.hpp"
 #include "record/classes.hpp"
 
+namespace skerry::identity {
+class Identity;
+}
+
 namespace skerry::api {
 
 struct Pipeline {
@@ -89,6 +93,8 @@ struct Deps {
   Link link{};                                           // none: its paths answer 404
   const metrics::Histogram* decision_seconds = nullptr;  // reading in -> command out; none: shown as zero
   const metrics::Histogram* commit_seconds = nullptr;
+  identity::Identity* identity = nullptr;  // none: there are no accounts
+  bool login_needed = false;               // on the plain door as well
 };
 
 struct Options {
@@ -103,7 +109,8 @@ class Api {
   virtual ~Api() = default;
 
   // Code::busy: the port is taken. Gives the port that was chosen.
-  virtual Result<std::uint16_t> listen(const Address& address) = 0;
+  virtual Result<std::uint16_t> listen(const Address& address, const Listen& through = {}) = 0;
+  virtual http::Server& server() = 0;  // for routes of others (https.hpp), before listen()
   virtual std::vector<http::RouteName> routes() const = 0;
   virtual void gate(http::Gate gate) = 0;  // before listen()
   // Takes of the options what http::Server::reconfigure() takes.

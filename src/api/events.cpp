@@ -91,7 +91,7 @@ void Events::subscribe(const http::Request& request, http::Responder responder) 
   if (!wish) return responder.respond(http::problem(wish.error()));
   if (clients_.size() >= event_clients_max)
     return responder.respond(http::problem(503, "too many event streams are open"));
-  Client client{.types = wish->types, .device = std::move(wish->device)};
+  Client client{.types = wish->types, .device = std::move(wish->device), .visitor = request.visitor};
   // An id of another gateway's, or of a log that was replaced, would wait for ever.
   const bool resumes = wish->after && *wish->after < deps_.log.committed_end();
   client.next = resumes ? *wish->after + 1 : deps_.act.changes({}, 0).next;
@@ -117,6 +117,11 @@ bool Events::any(Type type) const {
 }
 
 void Events::sweep() {
+  if (ticks_ % event_periods_per_status == 0) {
+    for (auto& client : clients_) {
+      if (client.visitor && !client.visitor->may_stay()) client.stream->close();
+    }
+  }
   std::erase_if(clients_, [](const Client& c) { return !c.stream->open(); });
   open_.set(static_cast<double>(clients_.size()));
 }

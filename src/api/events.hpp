@@ -33,8 +33,9 @@ class Events {
   struct Client {
     std::shared_ptr<http::Stream> stream;
     std::uint8_t types = 0;
-    std::string device;  // empty: all
-    log::Position next;  // alerts and commands before it were sent
+    std::string device;                            // empty: all
+    std::shared_ptr<const http::Visitor> visitor;  // none: nobody in particular
+    log::Position next;                            // alerts and commands before it were sent
   };
   struct Fresh {  // what the devices said since the last batch
     std::map<std::string, record::RecordView, std::less<>> newest;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/est.hpp"
+#include "api/limits.hpp"
 #include "codec/json.hpp"
 
 namespace skerry::api {
@@ -32,6 +33,8 @@ int status_of(Kind kind) {
 }
 
 Answer<Json> object_of(const Request& request, bool may_be_empty) {
+  if (request.body.size() > identity_body_bytes_max)
+    return identity::refuse(Kind::invalid, "malformed", "the body is longer than a request of this kind needs");
   if (request.body.empty() && may_be_empty) return Json::object();
   auto json = Json::parse(request.body, nullptr, false);
   if (!json.is_object()) return identity::refuse(Kind::invalid, "malformed", "the body is no JSON object");
@@ -60,9 +63,7 @@ Json device_json(const identity::Device& device) {
 
 class HttpsImpl final : public Https {
  public:
-  HttpsImpl(Loop& loop, Identity& identity, metrics::Registry& metrics, const http::Options& options)
-      : identity_(identity), server_(http::Server::make(loop, metrics, options)) {
-    server_->gate([this](Request& q) { return gate(q); });
+  HttpsImpl(http::Server& server, Identity& identity) : identity_(identity), server_(server) {
     route("POST", "/devices/register", &HttpsImpl::register_device);
     route("POST", "/devices/{id}/auth", &HttpsImpl::authenticate);
     route("POST", "/devices/{id}/challenge", &HttpsImpl::challenge);
@@ -73,31 +74,20 @@ class HttpsImpl final : public Https {
     route("GET", "/.well-known/jwks.json", &HttpsImpl::jwks);
     route("GET", "/pki/crl.pem", &HttpsImpl::crl);
     route("GET", "/pki/ca.pem", &HttpsImpl::ca);
-    add_est(*server_, identity_);
-  }
-
-  Result<std::uint16_t> listen(const Address& address, const Listen& through) override {
-    return server_->listen(address, through);
+    add_est(server_, identity_);
   }
 
  private:
   using Method = Answer<Response> (HttpsImpl::*)(const Request&);
 
   void route(std::string_view method, std::string_view pattern, Method answer) {
-    server_->route(method, pattern, [this, answer](const Request& q, Responder r) {
+    server_.route(method, pattern, [this, answer](const Request& q, Responder r) {
       auto made = (this->*answer)(q);
       r.respond(made ? std::move(*made) : problem(made.error()));
     });
   }
 
   static Origin origin(const Request& q) { return {q.peer->host, "https"}; }
-
-  std::optional<Response> gate(const Request& q) {
-    if (q.certificate.empty()) return {};
-    const auto caller = identity_.by_certificate(q.certificate, origin(q), q.path == est_reenrol_path);
-    if (caller) return {};
-    return problem(caller.error());
-  }
 
   // The one behind the client certificate; the gate has let it pass.
   Answer<Caller> caller(const Request& q) {
@@ -247,7 +237,7 @@ class HttpsImpl final : public Https {
   Answer<Response> ca(const Request&) { return pem(identity_.ca_pem()); }
 
   Identity& identity_;
-  std::unique_ptr<http::Server> server_;
+  http::Server& server_;
 };
 
 }  // namespace
@@ -261,9 +251,10 @@ http::Response problem(const identity::Refusal& refusal) {
   return response;
 }
 
-std::unique_ptr<Https> Https::make(Loop& loop, Identity& identity, metrics::Registry& metrics,
-                                   const http::Options& options) {
-  return std::make_unique<HttpsImpl>(loop, identity, metrics, options);
+std::unique_ptr<Https> Https::add(http::Server& server, Identity& identity) {
+  return std::make_unique<HttpsImpl>(server, identity);
 }
+
+bool is_renewal(std::string_view path) { return path == est_reenrol_path; }
 
 }  // namespace skerry::api

@@ -10,6 +10,7 @@ namespace skerry::api {
 
 inline constexpr std::size_t readings_per_post_max = 10'000;
 inline constexpr std::size_t readings_json_bytes_max = 4 * MiB;  // of a body of MessagePack or CBOR, as JSON
+inline constexpr std::size_t identity_body_bytes_max = 1 * MiB;  // of a registration or session, which strangers send
 inline constexpr std::size_t json_depth_max = 64;                // of a POSTed body
 inline constexpr std::size_t devices_page_max = 10'000;          // so that a page with 10,000 devices is one answer
 inline constexpr std::size_t series_points_default = 500;

@@ -219,6 +219,7 @@ void Post::alert_work(const http::Request& request, http::Responder responder, s
   const bool one = action.has_value();  // the path names it, and the alert
   auto parsed = act::parse_work(as_bytes(request.body), action, one ? request.segment("id") : "");
   if (!parsed) return responder.respond(refused(parsed.error()));
+  if (request.visitor) parsed->by = request.visitor->name();  // not what they call themselves
   if (!waiting_.has_room()) return responder.respond(http::problem(503, "too many answers wait for the disk"));
   waiting_.expect();
   auto kept = std::make_shared<http::Responder>(std::move(responder));

@@ -103,6 +103,26 @@ void add_device(const Group& device) {
       ->required();
 }
 
+void add_account(const Group& account) {
+  auto& o = account.o;
+  const auto named = [&o](CLI::App* command) {
+    command->add_option("NAME", o.id, "whose")->required();
+    return command;
+  };
+  auto* add =
+      named(account.add("add", "an account for the page and the API; its password is made and printed", account_add));
+  add->add_option("--role", o.account_role, "viewer looks; operator works on alerts and sends commands; admin does all")
+      ->check(CLI::IsMember({"viewer", "operator", "admin"}))
+      ->capture_default_str();
+  add->add_flag("--password-stdin", o.password_stdin, "read the password from standard input");
+  account.add("list", "accounts and their roles", account_list);
+  named(account.add("remove", "ends an account, and whatever it has open", account_remove));
+  named(account.add("password", "a new password; what is open with the one before ends", account_password))
+      ->add_flag("--password-stdin", o.password_stdin, "read it from standard input; else one is made and printed");
+  named(account.add("totp", "a second factor: prints what an authenticator app takes", account_totp))
+      ->add_flag("--off", o.off, "no second factor any more");
+}
+
 void add_policy(CLI::App& policy, IdentityCommand& o, int& exit_code) {
   auto* test = policy.add_subcommand("test", "runs a policy's own tests, or says what one caller may; exit 1 when not");
   test->add_option("FILE", o.csv, "policy file; default: the standard policy")->check(CLI::ExistingFile);
@@ -126,6 +146,7 @@ void add_identity(CLI::App& app, int& exit_code) {
   options.start.data_dir = "/var/lib/skerry";
   add_pki({*group(app, "pki", "the site's certificates"), options, exit_code});
   add_device({*group(app, "device", "devices of a gateway"), options, exit_code});
+  add_account({*group(app, "account", "accounts of people"), options, exit_code});
   add_policy(*group(app, "policy", "who may do what"), options, exit_code);
   const Group audit{*group(app, "audit", "the audit journal"), options, exit_code};
   audit.add("verify", "finds every change and cut in the audit journal; exit 1 when there is one", audit_verify);

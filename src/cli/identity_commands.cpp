@@ -306,6 +306,71 @@ int device_claim(const IdentityCommand& o) {
   });
 }
 
+// ---- accounts ----
+
+namespace {
+
+std::string new_password(const IdentityCommand& o) {
+  std::string password;
+  if (!o.password_stdin) return identity::random_code(system_chance(), 4);
+  std::getline(std::cin, password);
+  return password;
+}
+
+std::string told(const IdentityCommand& o, Json json, const std::string& password, const std::string& text) {
+  if (o.json) {
+    if (!o.password_stdin) json["password"] = password;
+    return json.dump() + "\n";
+  }
+  return text + (o.password_stdin ? "\n" : "; the password, shown once: " + password + "\n");
+}
+
+}  // namespace
+
+int account_add(const IdentityCommand& o) {
+  return with_identity(o, [&](Identity& identity) -> Text {
+    const auto password = new_password(o);
+    TRY(identity.add_account(o.id, o.account_role, password));
+    return told(o, Json{{"name", o.id}, {"role", o.account_role}}, password, o.id + " may log in as " + o.account_role);
+  });
+}
+
+int account_list(const IdentityCommand& o) {
+  return with_identity(o, [&](Identity& identity) -> Text {
+    Json all = Json::array();
+    std::string text;
+    for (const auto& each : identity.accounts()) {
+      const auto role = std::string(identity::name(each.role));
+      all.push_back({{"name", each.name}, {"role", role}, {"second_factor", !each.totp_salt.empty()}});
+      text += each.name + "  " + role + (each.totp_salt.empty() ? "\n" : "  second factor\n");
+    }
+    return o.json ? Json{{"accounts", all}}.dump() + "\n" : text;
+  });
+}
+
+int account_remove(const IdentityCommand& o) {
+  return with_identity(o, [&](Identity& identity) -> Text {
+    TRY(identity.remove_account(o.id));
+    return o.id + " is no account any more\n";
+  });
+}
+
+int account_password(const IdentityCommand& o) {
+  return with_identity(o, [&](Identity& identity) -> Text {
+    const auto password = new_password(o);
+    TRY(identity.set_account_password(o.id, password));
+    return told(o, Json{{"name", o.id}}, password, o.id + " has a new password");
+  });
+}
+
+int account_totp(const IdentityCommand& o) {
+  return with_identity(o, [&](Identity& identity) -> Text {
+    const auto uri = TRY(identity.set_second_factor(o.id, !o.off));
+    if (o.json) return Json{{"name", o.id}, {"uri", uri}}.dump() + "\n";
+    return o.off ? o.id + " has no second factor any more\n" : uri + "\n";
+  });
+}
+
 int device_psk(const IdentityCommand& o) {
   return with_identity(o, [&](Identity& identity) -> Text {
     const auto key = TRY(identity.make_psk(o.id));

@@ -13,6 +13,7 @@ struct IdentityCommand {
   StartOptions start;
   std::string id;
   std::string role = "device";
+  std::string account_role = "viewer";
   std::string csr;
   std::string public_key;
   std::string out = ".";
@@ -31,6 +32,7 @@ struct IdentityCommand {
   bool server = false;
   bool password_stdin = false;
   bool trust = false;
+  bool off = false;
   bool json = false;
 };
 
@@ -48,6 +50,11 @@ int device_psk(const IdentityCommand& options);
 int device_release(const IdentityCommand& options);
 int policy_test(const IdentityCommand& options);
 int policy_show(const IdentityCommand& options);
+int account_add(const IdentityCommand& options);
+int account_list(const IdentityCommand& options);
+int account_remove(const IdentityCommand& options);
+int account_password(const IdentityCommand& options);
+int account_totp(const IdentityCommand& options);
 int audit_verify(const IdentityCommand& options);
 
 }  // namespace skerry::cli

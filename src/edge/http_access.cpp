@@ -1,6 +1,7 @@
 // Letting HTTP requests in.
 #include "edge/http_access.hpp"
 
+#include "api/account.hpp"
 #include "api/https.hpp"
 #include "edge/rights.hpp"
 
@@ -12,8 +13,12 @@ using identity::Identity;
 using identity::Kind;
 using identity::Refusal;
 
-// Health, readiness and metrics answer without identity; the page's own files hold nothing.
-bool is_open(std::string_view path) { return !path.starts_with("/api/") || path == "/api/v1/openapi.json"; }
+// These hold nothing of a site's, or are how one gets in.
+bool is_open(std::string_view path) {
+  return path == "/api/v1/openapi.json" || path == "/api/v1/me" || path == "/api/v1/login" || path == "/api/v1/logout";
+}
+bool is_ground(std::string_view path) { return path == "/healthz" || path == "/readyz" || path == "/metrics"; }
+bool is_reading(const http::Request& q) { return q.method == "GET" || q.method == "HEAD"; }
 
 class Known final : public http::Visitor {
  public:
@@ -27,33 +32,99 @@ class Known final : public http::Visitor {
     if (!device.empty() && caller.role == identity::Role::device && device == caller.id) return true;
     return rights_.may_subscribe("sensors/" + (device.empty() ? "+" : std::string(device)) + "/data");
   }
+  bool may_stay() const override { return rights_.may_stay(); }
   bool may(Action action, std::string_view target) const { return rights_.may(action, target, "api_denied"); }
 
  private:
   mutable Rights rights_;
 };
 
-}  // namespace
+// Somebody with an account.
+class Person final : public http::Visitor {
+ public:
+  Person(Identity& identity, const identity::Login& login)
+      : identity_(identity), token_(login.token), name_("user:" + login.account.name), role_(login.account.role) {}
+  std::string_view name() const override { return name_; }
+  bool may_publish(std::string_view) const override { return role_ != identity::AccountRole::viewer; }
+  bool may_read(std::string_view) const override { return true; }
+  bool may_stay() const override { return identity_.by_login(token_).has_value(); }
+  bool may_ask(const http::Request& q) const {
+    if (is_reading(q) || role_ == identity::AccountRole::admin) return true;
+    if (role_ == identity::AccountRole::viewer) return false;
+    return q.path == "/api/v1/readings" || q.path == "/api/v1/commands" || q.path.starts_with("/api/v1/alerts/") ||
+           (q.path.starts_with("/api/v1/devices/") && q.path.ends_with("/meta"));
+  }
 
-http::Gate http_gate(Identity& identity) {
-  return [&identity](http::Request& q) -> std::optional<http::Response> {
-    if (is_open(q.path)) return {};
-    const identity::Origin from{q.peer->host, "http"};
-    const auto header = q.header("authorization");
-    if (!header.starts_with("Bearer ")) {
-      const Refusal none{Kind::unauthenticated, "token_needed", "a token is needed: Authorization: Bearer"};
-      identity.refused(none, "anonymous", from, q.path);
-      return api::problem(none);
+ private:
+  Identity& identity_;
+  const std::string token_;
+  const std::string name_;
+  const identity::AccountRole role_;
+};
+
+class GateKeeper {
+ public:
+  GateKeeper(Identity& identity, bool anonymous) : identity_(identity), anonymous_(anonymous) {}
+
+  std::optional<http::Response> look_at(http::Request& q) const {
+    const identity::Origin from{q.peer->host, q.secure ? "https" : "http"};
+    const bool api = q.path.starts_with("/api/");
+    if (!q.certificate.empty()) {
+      auto caller = identity_.by_certificate(q.certificate, from, api::is_renewal(q.path));
+      if (!caller) return api::problem(caller.error());
+      return api && !is_open(q.path) ? let_in(q, std::move(*caller), from) : std::nullopt;
     }
-    auto caller = identity.by_token(header.substr(7), from);
-    if (!caller) return api::problem(caller.error());
-    const auto known = std::make_shared<Known>(identity, std::move(*caller), from);
-    const bool reads = q.method == "GET" || q.method == "HEAD";
-    if (!known->may(reads ? Action::read : Action::write, q.path))
+    if (!api)
+      return q.secure || is_ground(q.path) ? std::nullopt
+                                           : std::optional(http::problem(404, "this is answered by HTTPS only"));
+    if (is_open(q.path)) return {};
+    const auto header = q.header("authorization");
+    if (header.starts_with("Bearer ")) {
+      auto caller = identity_.by_token(header.substr(7), from);
+      if (!caller) return api::problem(caller.error());
+      return let_in(q, std::move(*caller), from);
+    }
+    if (const auto token = api::login_token(q); !token.empty()) {
+      if (const auto login = identity_.by_login(token)) return let_in(q, *login, from);
+    }
+    if (anonymous_ && !q.secure) return {};
+    const Refusal none{Kind::unauthenticated, "login_needed", "log in, or give a token: Authorization: Bearer"};
+    identity_.refused(none, "anonymous", from, q.path);
+    return api::problem(none);
+  }
+
+ private:
+  std::optional<http::Response> let_in(http::Request& q, identity::Caller caller, const identity::Origin& from) const {
+    const auto known = std::make_shared<Known>(identity_, std::move(caller), from);
+    if (!known->may(is_reading(q) ? Action::read : Action::write, q.path))
       return api::problem({Kind::forbidden, "api_denied", "the policy does not allow it"});
     q.visitor = known;
     return {};
-  };
+  }
+  std::optional<http::Response> let_in(http::Request& q, const identity::Login& login,
+                                       const identity::Origin& from) const {
+    const auto person = std::make_shared<Person>(identity_, login);
+    const auto no = [&](const Refusal& refusal) {
+      identity_.refused(refusal, person->name(), from, q.path);
+      return api::problem(refusal);
+    };
+    if (!is_reading(q) && !api::csrf_is_right(q, login))
+      return no({Kind::forbidden, "csrf", "the header X-CSRF-Token is missing or wrong; GET /api/v1/me tells it"});
+    if (!person->may_ask(q))
+      return no({Kind::forbidden, "role_denied",
+                 "the role " + std::string(identity::name(login.account.role)) + " does not allow it"});
+    q.visitor = person;
+    return {};
+  }
+
+  Identity& identity_;
+  const bool anonymous_;
+};
+
+}  // namespace
+
+http::Gate http_gate(Identity& identity, bool anonymous) {
+  return [keeper = GateKeeper(identity, anonymous)](http::Request& q) { return keeper.look_at(q); };
 }
 
 }  // namespace skerry::edge

@@ -6,8 +6,10 @@
 
 namespace skerry::edge {
 
-// Asks for a token on every path of the API but its description. The policy judges the path (read, write); for what a
-// body or a query names, the visitor that it makes is asked.
-http::Gate http_gate(identity::Identity& identity);
+// Who shows a client certificate, a token (Authorization: Bearer) or the cookie of a login is that; credentials that
+// are given must be right. Nobody else gets into the API by TLS; by the plain door only where `anonymous` says so, and
+// then may do everything. The policy judges the path for devices (read, write), the role for people; for what a body or
+// a query names, the visitor that it makes is asked. Registration and sessions are answered by TLS only.
+http::Gate http_gate(identity::Identity& identity, bool anonymous);
 
 }  // namespace skerry::edge

@@ -178,7 +178,9 @@ Result<> Node::open_doors() {
        .link = link_for_api(),
        .decision_seconds = &metrics_.histogram("skerry_decision_seconds",
                                                "From a reading's arrival to the command or alert it caused, appended."),
-       .commit_seconds = &metrics_.histogram("skerry_log_commit_seconds", "One group commit: write and sync.")},
+       .commit_seconds = &metrics_.histogram("skerry_log_commit_seconds", "One group commit: write and sync."),
+       .identity = security_ ? &security_->identity() : nullptr,
+       .login_needed = !anonymous_api(config_)},
       api_options(config_)));
   if (security_) api_->gate(security_->gate());
   return {};
@@ -293,7 +295,7 @@ void Node::end_coap() {
 
 Result<> Node::listen_http() {
   if (security_) {
-    const auto tls = security_->listen_https();
+    const auto tls = security_->listen_https(*api_);
     if (!tls) return std::unexpected(say_what_to_set(tls.error(), "https.port"));
     if (*tls) ports_["https"] = **tls;
     security_->start(*broker_, newest_record());

@@ -99,7 +99,9 @@ api::Options api_options(const config::Config& config) {
   options.http.stream_bytes_max = config.bytes("http.stream_bytes_max");
   options.http.idle_max = std::chrono::ceil<std::chrono::seconds>(config.duration("http.idle_max"));
   options.http.request_max = std::chrono::ceil<std::chrono::seconds>(config.duration("http.request_max"));
-  for (const auto& host : split(config.text("http.allowed_hosts"))) options.http.hosts.push_back(host);
+  for (const char* names : {"http.allowed_hosts", "tls.names"}) {
+    for (const auto& host : split(config.text(names))) options.http.hosts.push_back(host);
+  }
   options.query_threads = static_cast<int>(config.integer("http.query_threads"));
   return options;
 }

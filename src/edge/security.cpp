@@ -59,9 +59,7 @@ class SecurityImpl final : public Security {
 
   mqtt::Access& access() override { return access_; }
   identity::Identity& identity() override { return *identity_; }
-  http::Gate gate() override {
-    return config_.choice("security.mode") == "strict" ? http_gate(*identity_) : http::Gate{};
-  }
+  http::Gate gate() override { return http_gate(*identity_, anonymous_api(config_)); }
 
   Result<std::optional<std::uint16_t>> listen_mqtts(mqtt::Broker& broker) override {
     if (!config_.flag("mqtts.enabled")) return std::nullopt;
@@ -104,21 +102,17 @@ class SecurityImpl final : public Security {
     }));
   }
 
-  Result<std::optional<std::uint16_t>> listen_https() override {
+  Result<std::optional<std::uint16_t>> listen_https(api::Api& api) override {
     if (!config_.flag("https.enabled")) return std::nullopt;
     auto options = TRY(server_options("https"));
     options.client = tls::ClientCertificate::optional;  // judged by path: 401 says more than an alert
     https_ = TRY(tls::Server::make(options, metrics_));
-    http::Options http;
-    http.hosts = list_of(config_.text("tls.names"));
-    for (const auto& each : list_of(config_.text("http.allowed_hosts"))) http.hosts.push_back(each);
-    http.body_bytes_max = 1 * MiB;
-    door_ = api::Https::make(seams_.http_loop, *identity_, metrics_, http);
+    door_ = api::Https::add(api.server(), *identity_);
     const auto through = [this](const Address& address, Loop::Accept accept) {
       return https_->listen(seams_.http_loop, address, std::move(accept));
     };
     return TRY(listen_at(config_, "https.port", "http.port", [&](std::uint16_t port) {
-      return door_->listen({host(), port}, through);
+      return api.listen({host(), port}, through);
     }));
   }
 
@@ -222,6 +216,10 @@ class SecurityImpl final : public Security {
 
 }  // namespace
 
+bool anonymous_api(const config::Config& config) {
+  return config.flag("security.allow_anonymous") && config.choice("security.mode") != "strict";
+}
+
 Result<identity::Options> identity_options(const config::Config& config, std::string gateway_id) {
   identity::Options options;
   options.gateway_id = std::move(gateway_id);
@@ -246,7 +244,7 @@ Result<identity::Options> identity_options(const config::Config& config, std::st
   options.suspicious = list_of(config.text("risk.suspicious"));
   options.time_zone = time_zone(config).value_or("UTC");
   options.policy_file = config.text("security.policy");
-  options.allow_anonymous = config.flag("security.allow_anonymous") && config.choice("security.mode") != "strict";
+  options.allow_anonymous = anonymous_api(config);
   options.quarantine_clones = config.choice("security.cloned") == "quarantine";
   for (const auto& name : {"pki.subject.ca", "pki.subject.device"}) {
     if (const auto good = identity::parse_name(config.text(name)); !good)

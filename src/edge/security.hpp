@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "api/api.hpp"
 #include "api/coap.hpp"
 #include "api/https.hpp"
 #include "base/config.hpp"
@@ -24,6 +25,8 @@ struct Seams;
 // Of the settings, for the commands as well.
 Result<identity::Options> identity_options(const config::Config& config, std::string gateway_id);
 config::Schema security_schema();
+// Whether the plain HTTP door lets in who says nothing of who they are.
+bool anonymous_api(const config::Config& config);
 
 class Security {
  public:
@@ -35,12 +38,12 @@ class Security {
 
   virtual mqtt::Access& access() = 0;
   virtual identity::Identity& identity() = 0;
-  // In front of the plain API; nothing unless security.mode is strict.
+  // In front of the API, by both doors.
   virtual http::Gate gate() = 0;
   // The port; nothing: it is turned off.
   virtual Result<std::optional<std::uint16_t>> listen_mqtts(mqtt::Broker& broker) = 0;
   virtual Result<std::optional<std::uint16_t>> listen_ws(mqtt::Broker& broker) = 0;
-  virtual Result<std::optional<std::uint16_t>> listen_https() = 0;
+  virtual Result<std::optional<std::uint16_t>> listen_https(api::Api& api) = 0;
   // On the CoAP loop, which does not run yet. end_coaps() before `coap` goes.
   virtual Result<std::optional<std::uint16_t>> listen_coaps(NetLoop& loop, api::CoapApi& coap) = 0;
   virtual void end_coaps() = 0;

@@ -200,11 +200,12 @@ bool listens_on_loopback(const config::Config& config) {
 Result<std::string> listen_host(const config::Config& config) {
   const auto& host = config.text("listen.host");
   if (listens_on_loopback(config) || config.flag("listen.insecure")) return host;
-  return fail(Code::denied,
-              "is reachable from outside, and this gateway has no accounts yet. Keep 127.0.0.1 and let devices in by "
-              "TLS (tls.host), or set "
-              "listen.insecure=true where the network itself keeps strangers out",
-              config.where("listen.host") + ": listen.host=" + host);
+  return fail(
+      Code::denied,
+      "is reachable from outside, and the doors there have no TLS. Keep 127.0.0.1 and let devices and people in by "
+      "TLS (tls.host), or set "
+      "listen.insecure=true where the network itself keeps strangers out",
+      config.where("listen.host") + ": listen.host=" + host);
 }
 
 Result<record::ClassMask> sync_classes(const config::Config& config) {

@@ -115,6 +115,13 @@ struct Opened {
   Risk risk;
 };
 
+// Somebody logged in at a browser.
+struct Login {
+  std::string token;  // in its cookie
+  std::string csrf;   // in a header of every request that changes something
+  Account account;
+};
+
 struct Context {
   std::string location;
   std::string ip_address;  // as the device sees itself; what the connection shows counts as well
@@ -183,6 +190,19 @@ class Identity {
                                       const Context& context, const Origin& from) = 0;
   virtual Answer<> end_session(std::string_view session, const Caller& by, const Origin& from) = 0;
   virtual std::vector<Session> sessions() = 0;
+
+  // ---- accounts of people ----
+  virtual Answer<> add_account(std::string_view name, std::string_view role, std::string_view password) = 0;
+  virtual Answer<> remove_account(std::string_view name) = 0;
+  virtual Answer<> set_account_password(std::string_view name, std::string_view password) = 0;
+  // On: a new secret, as the URI that authenticator apps take. Off: empty.
+  virtual Answer<std::string> set_second_factor(std::string_view name, bool on) = 0;
+  virtual std::vector<Account> accounts() = 0;
+  // `code` is of the second factor, where the account has one (`code_needed` when it is empty).
+  virtual Answer<Login> login(std::string_view name, std::string_view password, std::string_view code,
+                              const Origin& from) = 0;
+  virtual Answer<Login> by_login(std::string_view token) = 0;
+  virtual void logout(std::string_view token, const Origin& from) = 0;
 
   // ---- what is public ----
   virtual std::string jwks() = 0;

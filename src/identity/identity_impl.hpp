@@ -45,6 +45,16 @@ class IdentityImpl final : public Identity {
   Answer<> end_session(std::string_view session, const Caller& by, const Origin& from) override;
   std::vector<Session> sessions() override;
 
+  Answer<> add_account(std::string_view name, std::string_view role, std::string_view password) override;
+  Answer<> remove_account(std::string_view name) override;
+  Answer<> set_account_password(std::string_view name, std::string_view password) override;
+  Answer<std::string> set_second_factor(std::string_view name, bool on) override;
+  std::vector<Account> accounts() override;
+  Answer<Login> login(std::string_view name, std::string_view password, std::string_view code,
+                      const Origin& from) override;
+  Answer<Login> by_login(std::string_view token) override;
+  void logout(std::string_view token, const Origin& from) override;
+
   std::string jwks() override;
   Result<std::string> crl_pem() override;
   std::string ca_pem() override;
@@ -110,7 +120,19 @@ class IdentityImpl final : public Identity {
   Answer<Caller> fail_login(Refusal refusal, std::string_view who, const Origin& from, bool guessable = true);
 
   // ---- psk.cpp ----
-  Result<Buffer> psk_secret();
+  Result<Buffer> site_secret();
+
+  // ---- accounts.cpp ----
+  struct OpenLogin {
+    std::string account;
+    std::string password;  // the account's, when it logged in
+    std::string totp_salt;
+    std::string csrf;
+    Mono idle{};
+    Mono ends{};
+  };
+  Result<Buffer> totp_secret(const Account& account);
+  bool code_is_right(const Account& account, std::string_view code);
 
   // ---- enrol.cpp ----
   Answer<Key> key_of(const Enrolment& wanted) const;
@@ -152,8 +174,10 @@ class IdentityImpl final : public Identity {
   std::map<std::string, Challenge, std::less<>> challenges_;
   std::unordered_map<std::string, std::string> passwords_;  // of this run: stored text -> keyed hash of what matched
   Buffer password_salt_;
-  Buffer psk_secret_;                        // empty: not read yet
-  std::set<std::string, std::less<>> seen_;  // serial and address, so that a connection is audited once
+  Buffer site_secret_;                                 // empty: not read yet
+  std::unordered_map<std::string, OpenLogin> logins_;  // by the SHA-256 of the token; a restart ends them
+  std::map<std::string, std::uint64_t> totp_used_;     // the newest step of each account's codes
+  std::set<std::string, std::less<>> seen_;            // serial and address, so that a connection is audited once
 
   std::string crl_text_;
   std::set<std::string, std::less<>> crl_serials_;

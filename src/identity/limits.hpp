@@ -45,6 +45,11 @@ inline constexpr std::size_t token_bytes_max = 8 * KiB;
 inline constexpr std::size_t sessions_max = 100'000;
 inline constexpr seconds token_leeway{30};  // RFC 8725 allows for clocks that differ
 
+// ---- accounts ----
+inline constexpr std::size_t logins_max = 1'000;  // sessions of browsers
+inline constexpr hours login_idle{8};             // without a request
+inline constexpr hours login_valid{24};
+
 // ---- refusals ----
 inline constexpr unsigned failures_before_lock = 10;  // of one identity or address, within failure_window
 inline constexpr minutes failure_window{5};

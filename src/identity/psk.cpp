@@ -1,4 +1,4 @@
-// Pre-shared keys of devices: HMAC-SHA256 of the device's id and a salt, by a secret of the site in DATA/pki/psk.key.
+// Pre-shared keys of devices: HMAC-SHA256 of the device's id and a salt, by a secret of the site in DATA/pki/site.key.
 // The journal holds the salt alone; a new salt is a new key.
 #include <nlohmann/json.hpp>
 
@@ -21,15 +21,15 @@ Refusal no_such_key() { return {Kind::unauthenticated, "psk_unknown", "no device
 
 }  // namespace
 
-Result<Buffer> IdentityImpl::psk_secret() {
-  if (!psk_secret_.empty()) return psk_secret_;
-  const auto path = join_path(dir_, "psk.key");
+Result<Buffer> IdentityImpl::site_secret() {
+  if (!site_secret_.empty()) return site_secret_;
+  const auto path = join_path(dir_, "site.key");
   const auto folder = TRY(lock_folder(files_, dir_));
   if (!TRY(files_.exists(path))) TRY(replace_secret_file(files_, path, random_bytes(chance_, secret_bytes)));
   auto bytes = TRY(read_file(files_, path, secret_bytes + 1));
   if (bytes.size() != secret_bytes) return fail(Code::damaged, "is no secret of 32 bytes", path);
-  psk_secret_ = std::move(bytes);
-  return psk_secret_;
+  site_secret_ = std::move(bytes);
+  return site_secret_;
 }
 
 Answer<std::string> IdentityImpl::make_psk(std::string_view id) {
@@ -38,7 +38,7 @@ Answer<std::string> IdentityImpl::make_psk(std::string_view id) {
   const auto* const device = registry_.device(id);
   if (device == nullptr) return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
   if (device->status == "revoked") return refuse(Kind::forbidden, "certificate_revoked", "the device is revoked");
-  const auto secret = psk_secret();
+  const auto secret = site_secret();
   if (!secret) return refuse(Kind::unavailable, "no_secret", secret.error().text());
   const auto salt = base64url(random_bytes(chance_, 16));
   const nlohmann::ordered_json data{{"salt", salt}};
@@ -50,7 +50,7 @@ Buffer IdentityImpl::psk_of(std::string_view id) {
   const auto held = lock();
   look();
   const auto* const device = registry_.device(id);
-  const auto secret = psk_secret();
+  const auto secret = site_secret();
   if (!secret) logger::error("identity", "pre-shared keys cannot be derived", {{"why", secret.error().text()}});
   const bool known = device != nullptr && device->status == "registered" && !device->psk_salt.empty() && secret;
   const auto text = known ? key_text(*secret, id, device->psk_salt) : hex(random_bytes(chance_, key_bytes));

@@ -31,6 +31,21 @@ Role role_named(const std::string& text) {
 
 }  // namespace
 
+std::string_view name(AccountRole role) {
+  switch (role) {
+    case AccountRole::operator_: return "operator";
+    case AccountRole::admin: return "admin";
+    default: return "viewer";
+  }
+}
+
+std::optional<AccountRole> account_role_named(std::string_view text) {
+  for (const auto role : {AccountRole::viewer, AccountRole::operator_, AccountRole::admin}) {
+    if (name(role) == text) return role;
+  }
+  return {};
+}
+
 void Registry::apply(std::string_view text) {
   const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
   if (!json.is_object()) return;
@@ -46,7 +61,9 @@ void Registry::apply(std::string_view text) {
   } catch (const nlohmann::json::exception&) {
     return;  // `audit verify` says so
   }
-  if (line.what == "claim") {
+  if (line.what.starts_with("account")) {
+    if (apply_account(line)) ++revision_;
+  } else if (line.what == "claim") {
     const auto hash = line.text("hash");
     codes_[hash] = {hash, line.text("id"), line.time("expires"), false};
   } else if (line.what == "register") {
@@ -78,6 +95,24 @@ void Registry::apply(std::string_view text) {
     sessions_.erase(line.to);
     ++revision_;
   }
+}
+
+bool Registry::apply_account(const Line& line) {
+  if (line.what == "account") {
+    const auto role = account_role_named(line.text("role"));
+    if (!role) return false;
+    accounts_[line.to] = {line.to, *role, line.text("hash"), {}};
+    return true;
+  }
+  const auto found = accounts_.find(line.to);
+  if (found == accounts_.end()) return false;
+  if (line.what == "account_remove")
+    accounts_.erase(found);
+  else if (line.what == "account_password")
+    found->second.password = line.text("hash");
+  else if (line.what == "account_totp")
+    found->second.totp_salt = line.text("salt");
+  return true;
 }
 
 void Registry::register_device(const Line& line) {
@@ -148,6 +183,17 @@ std::string Registry::owner_of_key(std::string_view key_id) const {
 std::string Registry::subject_of(std::string_view serial) const {
   const auto found = subjects_.find(serial);
   return found == subjects_.end() ? std::string() : found->second;
+}
+
+const Account* Registry::account(std::string_view name) const {
+  const auto found = accounts_.find(name);
+  return found == accounts_.end() ? nullptr : &found->second;
+}
+
+std::vector<Account> Registry::accounts() const {
+  std::vector<Account> all;
+  for (const auto& [name, each] : accounts_) all.push_back(each);
+  return all;
 }
 
 const ClaimCode* Registry::code(std::string_view hash) const {

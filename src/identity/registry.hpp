@@ -42,6 +42,19 @@ struct Device {
   std::vector<std::string> serials;  // in order of issue
 };
 
+// What a person with an account may do on the page and in the API: look; also work on alerts, send commands and name
+// devices; everything.
+enum class AccountRole : std::uint8_t { viewer, operator_, admin };
+std::string_view name(AccountRole role);
+std::optional<AccountRole> account_role_named(std::string_view name);
+
+struct Account {
+  std::string name;
+  AccountRole role = AccountRole::viewer;
+  std::string password;   // how scrypt hashed it
+  std::string totp_salt;  // what its second factor is derived with; empty: it has none
+};
+
 struct ClaimCode {
   std::string hash;  // SHA-256 of the code, hex
   std::string id;    // the only device it is for; empty: any new one
@@ -67,6 +80,8 @@ class Registry {
   // Whose key it is, when it stands in a certificate that is neither revoked nor replaced; empty: nobody's.
   std::string owner_of_key(std::string_view key_id) const;
   std::string subject_of(std::string_view serial) const;
+  const Account* account(std::string_view name) const;
+  std::vector<Account> accounts() const;
   const ClaimCode* code(std::string_view hash) const;
   const Session* session(std::string_view id) const;
   std::vector<Session> sessions(Wall now) const;
@@ -84,6 +99,7 @@ class Registry {
 
  private:
   struct Line;
+  bool apply_account(const Line& line);
   void issue(const Line& line);
   void revoke(const Line& line);
   void register_device(const Line& line);
@@ -93,6 +109,7 @@ class Registry {
   std::map<std::string, std::string, std::less<>> keys_;      // key id -> subject
   std::map<std::string, std::string, std::less<>> subjects_;  // serial -> subject
   std::map<std::string, ClaimCode, std::less<>> codes_;
+  std::map<std::string, Account, std::less<>> accounts_;
   std::map<std::string, Session, std::less<>> sessions_;
   std::uint64_t revision_ = 0;
   std::uint64_t revocations_ = 0;

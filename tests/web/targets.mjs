@@ -69,6 +69,7 @@ export async function programTarget(binary, more = []) {
   const { http } = await launch(0);
   return {
     name: "program",
+    data,
     url: `http://127.0.0.1:${http}/`,
     stop,
     start: () => launch(http),

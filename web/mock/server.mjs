@@ -99,6 +99,7 @@ export async function serve({ port = 0, live = true, ...options } = {}) {
     const query = url.searchParams;
     const status = () => world.status(server.address()?.port ?? port);
     switch (url.pathname) {
+      case "/api/v1/me": return json(response, 200, { name: null, role: "admin", csrf: null, login_needed: false });
       case "/api/v1/status": return json(response, 200, status());
       case "/api/v1/devices": return json(response, 200, page([...world.devices.values()].map((d) => world.device(d)), query, 100));
       case "/api/v1/readings":

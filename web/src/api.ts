@@ -12,21 +12,27 @@ export function address(path: string, query: Query = {}): string {
 
 // What the gateway answered instead of a 2xx.
 export class Problem extends Error {
-  constructor(readonly status: number, message: string) {
+  constructor(readonly status: number, message: string, readonly reason = "") {
     super(message);
   }
 }
 
+// What a login adds to requests, and who hears that one is needed; account.ts fills it.
+export const guard: { csrf: string | null; refused: () => void } = { csrf: null, refused: () => undefined };
+
 async function ask<T>(method: string, url: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { accept: "application/json" };
   if (body !== undefined) headers["content-type"] = "application/json";
+  if (method !== "GET" && guard.csrf !== null) headers["x-csrf-token"] = guard.csrf;
   const response = await fetch(url, {
     method, headers, signal: AbortSignal.timeout(TIMEOUT_MS), ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   if (!response.ok) {
-    const problem = (await response.json().catch(() => null)) as { title?: string; detail?: string } | null;
-    throw new Problem(response.status, problem?.detail ?? problem?.title ?? `HTTP ${response.status}`);
+    const problem = (await response.json().catch(() => null)) as { title?: string; detail?: string; reason?: string } | null;
+    if (response.status === 401) guard.refused();
+    throw new Problem(response.status, problem?.detail ?? problem?.title ?? `HTTP ${response.status}`, problem?.reason);
   }
+  if (response.status === 204) return undefined as T;
   return (await response.json()) as T;
 }
 

@@ -1,9 +1,10 @@
 // The page's first lines: mounts it and opens the event stream.
 import { effect } from "@preact/signals";
 import { render } from "preact";
+import { ask, loggedOut, me } from "./account.ts";
 import { listen } from "./keys.ts";
 import { follow } from "./route.ts";
-import { start, status } from "./state.ts";
+import { link, start, status } from "./state.ts";
 import "./style/base.css";
 import "./style/shell.css";
 import "./style/lists.css";
@@ -11,6 +12,7 @@ import "./style/parts.css";
 import "./style/pages.css";
 import "./style/demo.css";
 import { dress } from "./theme.ts";
+import { Login } from "./view/login.tsx";
 import { Shell } from "./view/shell.tsx";
 import { titleOfPage, views } from "./view/views.ts";
 import { language } from "./words.ts";
@@ -27,6 +29,19 @@ if (root) {
   dress();
   follow();
   listen(views.map((view) => ({ key: view.key, path: view.path })));
-  render(<Shell />, root);
-  start();
+  // The stream is opened once somebody may hear it; a gateway that does not answer is asked again.
+  let begun = false;
+  effect(() => {
+    const out = loggedOut();
+    render(out ? <Login /> : <Shell />, root);
+    if (out || me.value === null || begun) return;
+    begun = true;
+    start();
+  });
+  // A session may have ended with the gateway that knew it.
+  effect(() => {
+    if (link.value === "reconnecting" && me.peek()?.name) void ask().catch(() => undefined);
+  });
+  const first = (): void => void ask().catch(() => setTimeout(first, 1_000));
+  first();
 }

@@ -1,5 +1,6 @@
 // The frame of every page: the menu, who this gateway is, whether it answers, the site's time, theme and language.
 import { useEffect, useRef } from "preact/hooks";
+import { logout, me } from "../account.ts";
 import { isElsewhere, offsetText, zoneName } from "../model/time.ts";
 import * as format from "../model/format.ts";
 import { helpOpen } from "../keys.ts";
@@ -72,13 +73,19 @@ function Side() {
           </button>
           <button type="button" class="quiet" title={t("helpTitle")} aria-label={t("helpTitle")} onClick={() => (helpOpen.value = true)}>?</button>
         </div>
+        {me.value?.name && (
+          <p class="account" data-account={me.value.name}>
+            <span title={t(`role.${me.value.role ?? "viewer"}` as Word)}>{me.value.name}</span>{" "}
+            <button type="button" class="link" onClick={() => void logout()} data-logout>{t("logout")}</button>
+          </p>
+        )}
         {s && <p class="version">{t("version", { version: s.version, time: format.clock(Date.parse(s.started_at), Date.parse(s.now)) })}</p>}
       </div>
     </header>
   );
 }
 
-const THEME_ICONS = {
+export const THEME_ICONS = {
   system: "M3 4h14v9H3zM7 17h6M10 13v4",
   light: "M10 6.500a3.500 3.500 0 1 1 0 7 3.500 3.500 0 0 1 0-7zM10 2v2M10 16v2M2 10h2M16 10h2M4.300 4.300l1.400 1.400M14.300 14.300l1.400 1.400M4.300 15.700l1.400-1.400M14.300 5.700l1.400-1.400",
   dark: "M16 12.500A6.500 6.500 0 0 1 7.500 4a6.500 6.500 0 1 0 8.500 8.500z",
