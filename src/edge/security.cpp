@@ -236,6 +236,7 @@ Result<identity::Options> identity_options(const config::Config& config, std::st
   options.weights.hour = config.number("risk.hour");
   options.weights.address = config.number("risk.address");
   options.weights.cloned = config.number("risk.cloned");
+  options.weights.crl_stale = config.number("risk.crl_stale");
   options.weights.behaviour_above = config.number("risk.behaviour_above");
   options.weights.restricted_from = config.number("risk.restricted_from");
   options.weights.minimal_from = config.number("risk.minimal_from");

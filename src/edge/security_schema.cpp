@@ -36,7 +36,7 @@ config::Schema security_schema() {
       key::text("pki.name_suffix", "edge.local", restart, "What follows the id in a device's subject alternative name."),
       key::duration("pki.device_valid", "365d", 60, 10 * year, restart, "How long a device's certificate is valid."),
       key::duration("pki.renew_after_expiry", "90d", 0, year, restart, "How long after its expiry a known, unrevoked key may renew."),
-      key::choice("pki.crl_stale", "warn", {"warn", "refuse"}, restart, "What a revocation list past its nextUpdate does."),
+      key::choice("pki.crl_stale", "warn", {"warn", "refuse"}, restart, "What a revocation list past its nextUpdate does: warn and add risk, or refuse every certificate."),
       key::boolean("pki.crl_renew", true, restart, "Sign the revocation list again before it is stale; off where somebody else signs it."),
 
       key::number("risk.location", 0.3, "risk", 0, 1, restart, "Added where the location differs."),
@@ -47,6 +47,7 @@ config::Schema security_schema() {
       key::text("risk.suspicious", "", restart, "Suspicious addresses and networks: 203.0.113.0/24 (comma between)."),
       key::number("risk.behaviour_above", 0.5, "anomaly", 0, 1, restart, "A behaviour anomaly above adds its own value."),
       key::number("risk.cloned", 0.4, "risk", 0, 1, restart, "Added for an identity that was seen at two places."),
+      key::number("risk.crl_stale", 0.1, "risk", 0, 1, restart, "Added while the revocation list is stale."),
       key::number("risk.restricted_from", 0.2, "risk", 0, 1, restart, "Below it a session has the device's clearance."),
       key::number("risk.minimal_from", 0.5, "risk", 0, 1, restart, "Below it a session is restricted, from it on minimal."),
   };

@@ -77,7 +77,7 @@ Verdict IdentityImpl::check(Bytes der, bool renewing, Certificate& certificate) 
 Verdict IdentityImpl::check_registered(const Certificate& certificate, bool renewing) {
   if (revoked(certificate.serial())) return {Fault::revoked, "the certificate is revoked"};
   const auto at = time();
-  if (options_.refuse_stale_crl && crl_next_update_ != Wall{} && crl_next_update_ < at)
+  if (options_.refuse_stale_crl && crl_is_stale(at))
     return {Fault::bad, "the revocation list is stale, and pki.crl_stale is refuse"};
   const auto* const device = certificate.role() == Role::device ? registry_.device(certificate.common_name()) : nullptr;
   if (device != nullptr && device->status == "revoked") return {Fault::revoked, "the device is revoked"};

@@ -358,7 +358,7 @@ Result<> IdentityImpl::tick() {
   const auto at = time();
   if (const auto from = known_time_.lowered())
     mark_clock("gateway", "local", *from, clock_.synchronised() ? "synchronised" : "set_back");
-  const bool stale = crl_next_update_ != Wall{} && crl_next_update_ < at;
+  const bool stale = crl_is_stale(at);
   metrics_.gauge("skerry_pki_crl_stale", "1 when the revocation list is past its nextUpdate").set(stale ? 1 : 0);
   metrics_.gauge("skerry_clock_unsure", "1 when the clock is behind what is known to have happened, or has leapt ahead")
       .set(clock_unsure() ? 1 : 0);

@@ -106,6 +106,7 @@ class IdentityImpl final : public Identity {
   Answer<> record(std::vector<Entry> entries, bool durable = true);
   Result<> read_policy(bool first);
   Result<> read_crl();
+  bool crl_is_stale(Wall at) const { return crl_next_update_ != Wall{} && crl_next_update_ < at; }
   Result<> keep_crl();
 
   // ---- check.cpp ----

@@ -27,6 +27,7 @@ Risk assess(const RiskInput& input, const RiskWeights& weights) {
   if (input.behaviour_anomaly > weights.behaviour_above)
     add("behaviour", std::min(input.behaviour_anomaly, 1.0), "behaviour differs from the device's own past");
   if (input.cloned) add("cloned", weights.cloned, "the same identity was seen at two places");
+  if (input.crl_stale) add("crl_stale", weights.crl_stale, "the revocation list is stale");
   long sum = 0;
   for (const auto& factor : risk.factors) sum += millionths(factor.value);
   risk.score = static_cast<double>(std::clamp(sum, 0L, 1'000'000L)) / 1e6;

@@ -13,6 +13,7 @@ struct RiskWeights {
   double hour = 0.2;
   double address = 0.4;
   double cloned = 0.4;           // one key seen at two places (research/security: identity_cloned)
+  double crl_stale = 0.1;        // the revocation list is past its nextUpdate: who was revoked since is not known
   int day_begins = 6;            // hours below are unusual
   int day_ends = 22;             // hours above are unusual
   double behaviour_above = 0.5;  // an anomaly above it adds its own value
@@ -27,10 +28,11 @@ struct RiskInput {
   bool suspicious_address = false;
   double behaviour_anomaly = 0;  // 0–1
   bool cloned = false;
+  bool crl_stale = false;
 };
 
 struct RiskFactor {
-  std::string name;  // location, hour, address, behaviour, cloned
+  std::string name;  // location, hour, address, behaviour, cloned, crl_stale
   double value = 0;  // what it adds
   std::string why;
 };

@@ -122,7 +122,8 @@ Answer<Opened> IdentityImpl::open_session(std::string_view id, std::string_view 
                   .local_hour = zone_.hour(at),
                   .suspicious_address = suspicious(from.address) || suspicious(context.ip_address),
                   .behaviour_anomaly = context.behaviour_anomaly,
-                  .cloned = guard_.cloned(id, clock_.mono())};
+                  .cloned = guard_.cloned(id, clock_.mono()),
+                  .crl_stale = crl_is_stale(at)};
   Opened opened{.session_id = base64url(random_bytes(chance_, 16)),
                 .expires_in = limits::session_valid,
                 .risk = assess(input, options_.weights)};

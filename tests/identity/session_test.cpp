@@ -90,6 +90,20 @@ TEST(Session, AListedAddressIsSuspicious) {
   EXPECT_EQ(rig.session("dev-1", key, {.ip_address = "2001:db8:1::5"})->risk.score, 0.4);
 }
 
+TEST(Session, AStaleRevocationListAddsRisk) {
+  Options options;
+  options.renew_crl = false;
+  Rig rig(options);
+  const auto key = *Key::make_p256();
+  rig.enrolled("dev-1", key);
+  EXPECT_EQ(rig.session("dev-1", key)->risk.score, 0.0);
+  ASSERT_TRUE(rig.identity->write_crl(seconds{-60}));
+  const auto stale = rig.session("dev-1", key);
+  ASSERT_TRUE(stale);
+  EXPECT_EQ(stale->risk.score, 0.1);
+  EXPECT_EQ(stale->risk.factors.front().name, "crl_stale");
+}
+
 TEST(Session, TakesSignaturesOfEveryKindOfKeyAndOverTheTextAsWell) {
   Rig rig;
   const auto rsa = *Key::make_rsa(2048);
