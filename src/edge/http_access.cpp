@@ -17,7 +17,10 @@ using identity::Refusal;
 bool is_open(std::string_view path) {
   return path == "/api/v1/openapi.json" || path == "/api/v1/me" || path == "/api/v1/login" || path == "/api/v1/logout";
 }
-bool is_ground(std::string_view path) { return path == "/healthz" || path == "/readyz" || path == "/metrics"; }
+bool is_of_identity(std::string_view path) {
+  return path.starts_with("/devices/") || path.starts_with("/sessions") || path.starts_with("/.well-known/") ||
+         path.starts_with("/pki/");
+}
 bool is_reading(const http::Request& q) { return q.method == "GET" || q.method == "HEAD"; }
 
 class Known final : public http::Visitor {
@@ -74,9 +77,8 @@ class GateKeeper {
       if (!caller) return api::problem(caller.error());
       return api && !is_open(q.path) ? let_in(q, std::move(*caller), from) : std::nullopt;
     }
-    if (!api)
-      return q.secure || is_ground(q.path) ? std::nullopt
-                                           : std::optional(http::problem(404, "this is answered by HTTPS only"));
+    if (is_of_identity(q.path) && !q.secure) return http::problem(404, "this is answered by HTTPS only");
+    if (!api) return {};  // health, metrics, the page's files
     if (is_open(q.path)) return {};
     const auto header = q.header("authorization");
     if (header.starts_with("Bearer ")) {
