@@ -144,7 +144,7 @@ class Packer {
     int exponent = 0;
     bool all = true;
     for (std::size_t i = 0; i < f64_.size() && all; ++i) {
-      while (!is_decimal(f64_[i], exponent) && all) all = ++exponent <= exponent_max;
+      while (all && !is_decimal(f64_[i], exponent)) all = ++exponent <= exponent_max;
     }
     // One that fitted fewer decimals may be too large for more.
     all = all && std::ranges::all_of(f64_, [&](double v) { return is_decimal(v, exponent); });
