@@ -129,8 +129,9 @@ void Readers::run() {
   auto seen = log_.end();
   while (true) {
     const auto begun = clock_.mono();
-    const auto came = static_cast<std::int64_t>(log_.end() - seen);
-    seen = log_.end();
+    const auto end = log_.end();
+    const auto came = static_cast<std::int64_t>(end - seen);
+    seen = end;
     const bool more = round();
     const auto now = clock_.mono();
     if (now >= next_tick) {
