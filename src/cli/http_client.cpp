@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.hpp"
+#include "edge/security.hpp"
 
 namespace skerry::cli {
 namespace {
@@ -19,10 +20,20 @@ namespace beast = boost::beast;
 constexpr auto patience = std::chrono::seconds{60};
 constexpr std::uint64_t answer_bytes_max = 256 * MiB;
 
+constexpr std::size_t token_bytes_max = 4 * KiB;
+
 struct Place {
   std::string host;
   std::string port;
+  std::string token;  // that goes along; empty: none
 };
+
+std::string token_of(const ApiOptions& options) {
+  if (const char* token = std::getenv("SKERRY_TOKEN"); token != nullptr && *token != 0) return token;
+  if (!options.url.empty()) return {};  // a gateway elsewhere knows nothing of this folder
+  const auto bytes = read_file(system_files(), edge::command_token_path(options.data_dir), token_bytes_max);
+  return bytes ? std::string(as_text(*bytes)) : std::string();
+}
 
 Result<Place> place_of(const ApiOptions& options) {
   if (!options.url.empty()) {
@@ -31,8 +42,9 @@ Result<Place> place_of(const ApiOptions& options) {
     rest.remove_prefix(7);
     if (rest.ends_with('/')) rest.remove_suffix(1);
     const auto colon = rest.rfind(':');
-    if (colon == std::string_view::npos || rest.ends_with(']')) return Place{std::string(rest), "80"};
-    return Place{std::string(rest.substr(0, colon)), std::string(rest.substr(colon + 1))};
+    if (colon == std::string_view::npos || rest.ends_with(']'))
+      return Place{std::string(rest), "80", token_of(options)};
+    return Place{std::string(rest.substr(0, colon)), std::string(rest.substr(colon + 1)), token_of(options)};
   }
   const auto path = join_path(options.data_dir, "ports.json");
   const auto bytes = read_file(system_files(), path, 64 * KiB);
@@ -41,7 +53,7 @@ Result<Place> place_of(const ApiOptions& options) {
   const auto ports = nlohmann::json::parse(as_text(*bytes), nullptr, false);
   if (!ports.is_object() || !ports.contains("http") || !ports["http"].is_number_unsigned())
     return fail(Code::damaged, "does not name the HTTP port", path);
-  return Place{"127.0.0.1", std::to_string(ports["http"].get<unsigned>())};
+  return Place{"127.0.0.1", std::to_string(ports["http"].get<unsigned>()), token_of(options)};
 }
 
 class BeastClient final : public HttpClient {
@@ -65,8 +77,7 @@ class BeastClient final : public HttpClient {
     request.target(target);
     request.version(11);
     request.set(beast::http::field::host, place_.host + ":" + place_.port);
-    if (const char* token = std::getenv("SKERRY_TOKEN"); token != nullptr && *token != 0)
-      request.set(beast::http::field::authorization, std::string("Bearer ") + token);
+    if (!place_.token.empty()) request.set(beast::http::field::authorization, "Bearer " + place_.token);
     if (!text.empty()) request.set(beast::http::field::content_type, "application/json");
     request.body() = text;
     request.prepare_payload();

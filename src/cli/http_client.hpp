@@ -9,7 +9,8 @@
 
 namespace skerry::cli {
 
-// Where a gateway's API is: `--url`, or what DATA/ports.json says. $SKERRY_TOKEN, where it is set, goes along.
+// Where a gateway's API is: `--url`, or what DATA/ports.json says. $SKERRY_TOKEN goes along where it is set, else what
+// DATA/command.token holds: who can read it may ask for everything.
 struct ApiOptions {
   std::string url;  // http://host:port; empty: the data folder says
   std::string data_dir;

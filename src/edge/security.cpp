@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/logger.hpp"
+#include "base/secret_file.hpp"
 #include "edge/coap_access.hpp"
 #include "edge/http_access.hpp"
 #include "edge/mqtt_access.hpp"
@@ -51,15 +52,25 @@ Result<std::uint16_t> listen_at(const config::Config& config, std::string_view k
 class SecurityImpl final : public Security {
  public:
   SecurityImpl(const Seams& seams, const config::Config& config, std::unique_ptr<identity::Identity> identity,
-               metrics::Registry& metrics)
-      : seams_(seams), config_(config), metrics_(metrics), identity_(std::move(identity)), access_(*identity_) {}
-  ~SecurityImpl() override { *alive_ = false; }
+               const std::string& data_dir, metrics::Registry& metrics)
+      : seams_(seams),
+        config_(config),
+        metrics_(metrics),
+        identity_(std::move(identity)),
+        access_(*identity_),
+        command_token_file_(command_token_path(data_dir)),
+        command_token_(identity::base64url(identity::random_bytes(seams.chance, 32))) {}
+  ~SecurityImpl() override {
+    *alive_ = false;
+    (void)seams_.files.remove(command_token_file_);
+  }
   SecurityImpl(const SecurityImpl&) = delete;
   SecurityImpl& operator=(const SecurityImpl&) = delete;
 
   mqtt::Access& access() override { return access_; }
   identity::Identity& identity() override { return *identity_; }
-  http::Gate gate() override { return http_gate(*identity_, anonymous_api(config_)); }
+  http::Gate gate() override { return http_gate(*identity_, anonymous_api(config_), command_token_); }
+  Result<> tell_commands() { return replace_secret_file(seams_.files, command_token_file_, as_bytes(command_token_)); }
 
   Result<std::optional<std::uint16_t>> listen_mqtts(mqtt::Broker& broker) override {
     if (!config_.flag("mqtts.enabled")) return std::nullopt;
@@ -199,6 +210,8 @@ class SecurityImpl final : public Security {
   metrics::Registry& metrics_;
   std::unique_ptr<identity::Identity> identity_;
   MqttAccess access_;
+  const std::string command_token_file_;
+  const std::string command_token_;
   std::shared_ptr<tls::Server> mqtts_;
   std::shared_ptr<tls::Server> ws_;
   std::shared_ptr<tls::Server> https_;
@@ -262,7 +275,9 @@ Result<std::unique_ptr<Security>> Security::open(const Seams& seams, const confi
                       config.flag("coaps.enabled") || config.choice("security.mode") == "strict";
   if (!wanted) return nullptr;
   auto identity = TRY(identity::Identity::open(seams.files, seams.clock, seams.chance, metrics, data_dir, options));
-  return std::make_unique<SecurityImpl>(seams, config, std::move(identity), metrics);
+  auto security = std::make_unique<SecurityImpl>(seams, config, std::move(identity), data_dir, metrics);
+  TRY(security->tell_commands());
+  return security;
 }
 
 }  // namespace skerry::edge

@@ -27,6 +27,9 @@ Result<identity::Options> identity_options(const config::Config& config, std::st
 config::Schema security_schema();
 // Whether the plain HTTP door lets in who says nothing of who they are.
 bool anonymous_api(const config::Config& config);
+// A secret of each run, mode 0600: who can read it owns the data folder, and may ask the API for everything over
+// loopback, whatever the mode. The commands send it as a bearer token.
+inline std::string command_token_path(std::string_view data_dir) { return join_path(data_dir, "command.token"); }
 
 class Security {
  public:

@@ -20,8 +20,8 @@ Error io_error(std::string_view what, const fs::path& path, const std::error_cod
 // What a folder can do without: it is made again, or belongs to one process or to one moment.
 bool is_passing(const fs::path& relative) {
   const auto name = relative.filename().string();
-  return relative.begin()->string() == snapshots || name == "ports.json" || name == "LOCK" || name == "ballast" ||
-         name == restore_mark || name.ends_with(".new") || name.ends_with(".partial") ||
+  return relative.begin()->string() == snapshots || name == "ports.json" || name == "command.token" || name == "LOCK" ||
+         name == "ballast" || name == restore_mark || name.ends_with(".new") || name.ends_with(".partial") ||
          (name.starts_with("free-") && name.ends_with(".seg"));
 }
 

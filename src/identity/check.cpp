@@ -14,6 +14,10 @@ constexpr std::size_t passwords_max = 20'000;
 
 }  // namespace
 
+bool is_loopback(std::string_view address) {
+  return address == "::1" || address.starts_with("127.") || address == "local" || address.starts_with("::ffff:127.");
+}
+
 bool in_network(std::string_view address, std::string_view network) {
   const auto slash = network.find('/');
   const std::string base(network.substr(0, slash));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "identity/identity.hpp"
 #include "identity/limits.hpp"
 
 namespace skerry::identity {
@@ -21,10 +22,6 @@ void forget_old(std::deque<Mono>& times, Mono now) {
 bool all_old(const std::deque<Mono>& times, Mono now) { return times.empty() || is_old(times.back(), now); }
 
 }  // namespace
-
-bool is_loopback(std::string_view address) {
-  return address == "::1" || address.starts_with("127.") || address == "local" || address.starts_with("::ffff:127.");
-}
 
 std::chrono::seconds Guard::locked(std::string_view name, std::string_view address, Mono now) const {
   std::chrono::seconds wait{0};

@@ -43,6 +43,4 @@ class Guard {
   std::map<std::string, Mono, std::less<>> clones_;  // flagged until
 };
 
-bool is_loopback(std::string_view address);
-
 }  // namespace skerry::identity

@@ -192,6 +192,12 @@ void IdentityImpl::connected(const Caller& caller, const Origin& from) {
   (void)record({{caller.text(), from.address, "connect", caller.id, "ok", data.dump()}}, false);
 }
 
+void IdentityImpl::asked(std::string_view who, const Origin& from, std::string_view what) {
+  const auto held = lock();
+  const nlohmann::ordered_json data{{"door", from.door}};
+  (void)record({{std::string(who), from.address, "ask", std::string(what.substr(0, 160)), "told", data.dump()}}, false);
+}
+
 void IdentityImpl::taken_over(std::string_view id, const Origin& from) {
   const auto held = lock();
   if (!guard_.taken_over(id, clock_.mono())) return;

@@ -172,6 +172,8 @@ class Identity {
   virtual Decision may(const Caller& caller, Action action, std::string_view target) = 0;
   virtual void refused(const Refusal& refusal, std::string_view who, const Origin& from, std::string_view to) = 0;
   virtual void connected(const Caller& caller, const Origin& from) = 0;
+  // A person, or a command, was let do something that changes the gateway: `POST /api/v1/config/reload`.
+  virtual void asked(std::string_view who, const Origin& from, std::string_view what) = 0;
   // A session of this identity was taken over by another connection.
   virtual void taken_over(std::string_view id, const Origin& from) = 0;
 
@@ -250,6 +252,7 @@ class Identity {
 Result<> check_id(std::string_view id);
 // An address, or a network as 203.0.113.0/24.
 bool in_network(std::string_view address, std::string_view network);
+bool is_loopback(std::string_view address);  // of this machine; `local`, as commands are, too
 
 inline constexpr int challenge_seconds = 60;
 

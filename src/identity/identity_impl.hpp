@@ -32,6 +32,7 @@ class IdentityImpl final : public Identity {
   Decision may(const Caller& caller, Action action, std::string_view target) override;
   void refused(const Refusal& refusal, std::string_view who, const Origin& from, std::string_view to) override;
   void connected(const Caller& caller, const Origin& from) override;
+  void asked(std::string_view who, const Origin& from, std::string_view what) override;
   void taken_over(std::string_view id, const Origin& from) override;
 
   Answer<Enrolled> enrol(const Enrolment& wanted, const Caller* by, const Origin& from) override;

@@ -344,6 +344,36 @@ class Restart(unittest.TestCase):
         self.assertEqual(reads("/api/v1/readings").status, 403)
         self.assertGreater(skerry.metric("skerry_identity_refusals_total", door="http", reason="publish_denied"), 0)
 
+    def test_commands_on_a_gateway_in_strict_mode_need_the_data_folder_and_no_password(self):
+        skerry = Skerry(self, "security.mode=strict", tls=True)
+        command = lambda *words: subprocess.run([BIN, *words, "--data", skerry.data], capture_output=True, text=True, timeout=PATIENCE_S, check=False)  # noqa: E731
+        token_file = os.path.join(skerry.data, "command.token")
+        self.assertEqual(stat.S_IMODE(os.stat(token_file).st_mode), 0o600)
+        with open(token_file, encoding="ascii") as f:
+            own = {"Authorization": "Bearer " + f.read()}
+        self.assertEqual(skerry.post("/api/v1/readings", {"device_id": "dev-1", "temperature": 1}, own).status, 201)
+        backup = os.path.join(skerry.folder, "backup.tar")
+        for words, said in ((("device", "list"), "dev-1"), (("device", "show", "dev-1"), "dev-1"), (("export", "--csv"), "dev-1"), (("backup", backup), ""), (("reload",), ""),
+                            (("device", "forget", "dev-1"), "forgotten")):
+            done = command(*words)
+            self.assertEqual(done.returncode, 0, (words, done.stdout, done.stderr))
+            self.assertIn(said, done.stdout)
+        names = subprocess.run(f"zstd -dc '{backup}' | tar -tf -", shell=True, capture_output=True, text=True, check=True).stdout
+        self.assertIn("pki/ca.pem", names)
+        self.assertNotIn("command.token", names)
+        with open(os.path.join(skerry.data, "pki", "journal.ndjson"), encoding="utf-8") as f:
+            asked = [(line["who"], line["to"]) for line in map(json.loads, f) if line["what"] == "ask"]
+        self.assertEqual({who for who, _ in asked}, {"cli"})
+        self.assertEqual([to.split("/")[3] + " " + to.split()[0] for _, to in asked], ["backups POST", "backups DELETE", "config POST", "devices DELETE"])
+        os.rename(token_file, token_file + "-away")
+        self.assertNotEqual(command("device", "list").returncode, 0, "without the file")
+        skerry.stop()
+        skerry.start()
+        self.assertEqual(skerry.request("GET", "/api/v1/devices", headers=own).status, 401, "of a run that is over")
+        self.assertEqual(command("device", "list").returncode, 0)
+        skerry.stop()
+        self.assertFalse(os.path.exists(token_file))
+
     def test_strict_mode_policy_file_and_a_second_start(self):
         skerry = Skerry(self, tls=True)
         pki = SitePki(skerry)
