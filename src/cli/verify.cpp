@@ -28,8 +28,14 @@ struct Report {
   }
 };
 
-// Of one class: what each side has at an offset. A content is a hash of topic and payload; 0: it was there.
-using Contents = std::map<std::uint64_t, std::uint64_t>;
+// A hash of topic and payload, 0: it was there; and, where fields stay local, hashes of all that it may have left as,
+// whatever white space it has.
+struct Content {
+  std::uint64_t exact = 0;
+  std::vector<std::uint64_t> as_sent{};
+};
+// Of one class: what each side has at an offset.
+using Contents = std::map<std::uint64_t, Content>;
 struct Side {
   sync::PerClass<Contents> contents;
   std::vector<std::pair<std::size_t, std::pair<std::uint64_t, std::uint64_t>>> gaps;
@@ -38,6 +44,35 @@ struct Side {
 std::uint64_t content(std::string_view topic_json, std::string_view payload_json) {
   const auto hash = std::hash<std::string_view>{};
   return (hash(topic_json) * 31 + hash(payload_json)) | 1U;
+}
+
+bool same(const Content& edge, const Content& cloud) {
+  if (cloud.exact == 0 || edge.exact == cloud.exact) return true;
+  return std::ranges::any_of(cloud.as_sent, [&edge](auto hash) { return std::ranges::count(edge.as_sent, hash) > 0; });
+}
+
+std::uint64_t plain_content(std::string_view topic_json, std::string_view payload_json) {
+  const auto json = Json::parse(payload_json, nullptr, false);
+  return content(topic_json, json.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+// A line of the dump holds a payload that is no JSON as a string: it may be either.
+std::vector<std::uint64_t> as_sent(const std::vector<sync::LocalFields>& rules, std::string_view topic_json,
+                                   std::string_view origin_json, std::string_view payload_json) {
+  std::vector<std::uint64_t> all;
+  const auto topic = Json::parse(topic_json, nullptr, false);
+  const auto origin = Json::parse(origin_json, nullptr, false);
+  if (!topic.is_string()) return all;
+  record::Record record{.topic = topic.get_ref<const std::string&>(), .payload = as_bytes(payload_json)};
+  if (origin.is_string()) record.origin = origin.get_ref<const std::string&>();
+  for (const auto& each : rules) {
+    if (const auto left = each.strip(record)) all.push_back(plain_content(topic_json, as_text(left->payload)));
+    if (!payload_json.starts_with('"')) continue;
+    auto bytes = record;
+    bytes.payload = as_bytes(std::string_view("?"));
+    if (each.strip(bytes)) all.push_back(plain_content(topic_json, R"("")"));
+  }
+  return all;
 }
 
 std::string line_of(const std::string& path) {
@@ -56,10 +91,20 @@ std::string_view field(std::string_view line, std::string_view key) {
   return rest.substr(0, rest.find(','));
 }
 
+// As JSON; nothing when there is none.
+std::string_view origin_of(std::string_view head) {
+  const auto at = head.find(R"(,"origin":)");
+  if (at == std::string_view::npos) return {};
+  auto rest = head.substr(at + 10);
+  std::size_t end = 1;
+  while (end < rest.size() && rest[end] != '"') end += rest[end] == '\\' ? 2 : 1;
+  return rest.substr(0, end + 1);
+}
+
 // A topic holds no quote that is not escaped, so the first ,"payload": is the field.
-Result<Side> read_edge(const std::string& dir) {
+Result<Side> read_edge(const std::string& dir, const std::vector<sync::LocalFields>& local) {
   Side side;
-  const auto take = [&side](std::string_view line) {
+  const auto take = [&side, &local](std::string_view line) {
     const auto cls = record::class_named(field(line, R"("class":")").substr(0, field(line, R"("class":")").find('"')));
     const auto payload_at = line.find(R"(,"payload":)");
     const auto topic_at = line.find(R"("topic":)");
@@ -71,13 +116,15 @@ Result<Side> read_edge(const std::string& dir) {
     auto payload = line.substr(payload_at + 11);
     while (payload.ends_with('\n')) payload.remove_suffix(1);
     payload.remove_suffix(1);
-    side.contents[static_cast<std::size_t>(*cls)][offset] = content(topic, payload);
+    auto& kept = side.contents[static_cast<std::size_t>(*cls)][offset];
+    kept = {content(topic, payload)};
+    if (!local.empty()) kept.as_sent = as_sent(local, topic, origin_of(line.substr(0, payload_at)), payload);
   };
   TRY(log::dump(system_files(), join_path(dir, "log"), {}, take));
   return side;
 }
 
-Result<Side> read_cloud(cloud::Queries& queries, const cloud::Queries::Gateway& gateway, Report& report) {
+Result<Side> read_cloud(cloud::Queries& queries, const cloud::Queries::Gateway& gateway, bool local, Report& report) {
   Side side;
   std::string topic;
   std::string payload;
@@ -88,13 +135,14 @@ Result<Side> read_cloud(cloud::Queries& queries, const cloud::Queries::Gateway& 
       report.gaps += kept.past - kept.offset;
       return;
     }
-    std::uint64_t hash = 0;
+    Content hash;
     if (kept.exact) {
       topic.clear();
       payload.clear();
       codec::append_json_string(topic, kept.topic);
       codec::append_json_payload(payload, kept.payload);
-      hash = content(topic, payload);
+      hash.exact = content(topic, payload);
+      if (local) hash.as_sent = {plain_content(topic, payload)};
     }
     if (!side.contents[c].emplace(kept.offset, hash).second)
       report.tell(std::string(record::name(kept.cls)) + " " + std::to_string(kept.offset) + " is in the cloud twice");
@@ -116,7 +164,7 @@ void compare(const Side& edge, const Side& cloud, const cloud::Queries::Gateway&
       const auto found = cloud.contents[c].find(offset);
       if (found != cloud.contents[c].end()) {
         ++report.compared;
-        if (found->second != 0 && found->second != hash)
+        if (!same(hash, found->second))
           report.tell(cls + " " + std::to_string(offset) + " is another record in the cloud");
       } else if (!stream.applied.contains(offset)) {
         ++report.waiting;
@@ -141,8 +189,10 @@ Result<Report> verify_folders(const VerifyOptions& options) {
   const auto queries = TRY(cloud::Queries::open(cloud::database_of(options.cloud)));
   for (auto& line : TRY(queries->check())) report.tell(std::move(line));
   const auto gateway = TRY(queries->gateway(id));
-  const auto cloud = TRY(read_cloud(*queries, gateway, report));
-  compare(TRY(read_edge(options.edge)), cloud, gateway, report);
+  const auto rules = join_path(join_path(options.edge, "state"), sync::local_fields_name);
+  const auto local = TRY(sync::load_local_fields(system_files(), rules));
+  const auto cloud = TRY(read_cloud(*queries, gateway, !local.empty(), report));
+  compare(TRY(read_edge(options.edge, local)), cloud, gateway, report);
   return report;
 }
 

@@ -139,6 +139,9 @@ Result<> Node::open_uplink() {
   auto options = TRY(uplink_options(config_, gateway_id_, data_dir_));
   inbox_ = std::make_unique<CloudInbox>(*tracker_, *log_, seams_.clock, newest_record());
   options.inbox = inbox_.get();
+  options.local = TRY(local_fields(config_));
+  options.local_before = TRY(sync::note_local_fields(
+      seams_.files, join_path(join_path(data_dir_, "state"), sync::local_fields_name), options.local));
   uplink_ = TRY(link::Uplink::open({*seams_.uplink_loop, *log_, seams_.files, seams_.chance, metrics_}, options));
   return {};
 }

@@ -38,6 +38,7 @@ config::Schema of_ground() {
       key::bytes("log.budget", "0B", 0, 1e15, restart, "Disk that the log may use for all its files before the least important records are trimmed; 0: what the disk has room for, less log.disk_reserve."),
       key::number("log.disk_reserve", 0.15, "share of the disk", 0, 0.9, restart, "Stays free where log.budget is 0."),
       key::duration("log.low_keep", "1h", 0, 31536000, restart, "Records of class low (analytics, diagnostics, logs) go when they are older; 0: they stay while there is room."),
+      key::map("local.fields", restart, "Fields that never leave the gateway: topic filter to their names, with spaces between (sensors/+/data: operator badge). Alerts, analytics and whatever else is made here lose them too; rules, history and the API here see them."),
       key::map("log.classes", restart, "Class of a topic: filter to critical, high, medium or low; the first match decides, and a map of one's own replaces the default one."),
   };
 }
@@ -103,6 +104,7 @@ config::Sections sections() {
       {"listen", "Where it listens."},
       {"logging", "What it tells its operator, on standard error."},
       {"log", "The durable log: what is acknowledged is on disk."},
+      {"local", "What never leaves the gateway."},
       {"mqtt", "The MQTT door."},
       {"coap", "The CoAP door, and CoAP servers that rules may call."},
       {"commands", "Commands to devices."},
@@ -224,9 +226,18 @@ Result<record::ClassMask> sync_classes(const config::Config& config) {
   return classes;
 }
 
+Result<sync::LocalFields> local_fields(const config::Config& config) {
+  auto fields = sync::LocalFields::of(config.map("local.fields"));
+  if (!fields)
+    return fail(fields.error().code, fields.error().what,
+                config.where("local.fields") + ": local.fields: " + fields.error().where);
+  return fields;
+}
+
 Result<> check(const config::Config& config) {
   TRY(uplink_options(config, {}, {}));
   TRY(class_rules(config));
+  TRY(local_fields(config));
   TRY(listen_host(config));
   TRY(time_zone(config));
   TRY(identity_options(config, {}));

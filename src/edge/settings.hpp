@@ -3,6 +3,7 @@
 
 #include "base/config.hpp"
 #include "record/classes.hpp"
+#include "sync/local_fields.hpp"
 
 namespace skerry::edge {
 
@@ -13,6 +14,9 @@ Result<> check(const config::Config& config);
 
 // The class of each topic: `log.classes` where it is set, else the defaults. Errors name the bad filter or class.
 Result<record::ClassRules> class_rules(const config::Config& config);
+
+// `local.fields`: what never leaves. Errors name the filter.
+Result<sync::LocalFields> local_fields(const config::Config& config);
 
 Result<record::ClassMask> sync_classes(const config::Config& config);
 

@@ -24,6 +24,7 @@
 #include "link/devices.hpp"
 #include "link/limits.hpp"
 #include "log/log.hpp"
+#include "sync/local_fields.hpp"
 #include "sync/receiver.hpp"
 #include "sync/sender.hpp"
 
@@ -53,6 +54,8 @@ struct UplinkOptions {
   sync::QueuesOptions queues{};
   std::string congestion_control = "bbr";  // of TCP, where the kernel has it; empty: the system's own
   std::size_t devices_max = link::devices_max;
+  sync::LocalFields local{};         // fields that are not sent
+  sync::LocalFields local_before{};  // those of the run before
 };
 
 // How the link is shared, of now.

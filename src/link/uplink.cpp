@@ -19,7 +19,7 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
       : deps_(deps),
         options_(std::move(options)),
         state_(std::move(state)),
-        source_(deps.log),
+        source_(deps.log, options_.local, options_.local_before),
         devices_(options_.devices_max),
         sender_(source_, sender_options(), state_.memory, &devices_),
         up_(deps.metrics.gauge("skerry_link_up", "1 when a canary came back from the cloud, whatever TCP says.")),

@@ -36,6 +36,7 @@ inline constexpr std::size_t item_id_bytes_max = 256;
 inline constexpr std::uint64_t item_bytes_max = 64 * KiB;  // of its body
 inline constexpr std::size_t why_bytes_max = 512;          // text of a REFUSE
 inline constexpr std::size_t gateway_bytes_max = 128;
+inline constexpr std::uint64_t local_fields_bytes_max = 1 * MiB;  // of the file with their rules
 
 static_assert(batch_raw_bytes < window_bytes);
 static_assert(backlog_window_min < window_bytes);

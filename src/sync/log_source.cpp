@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "codec/block.hpp"
+#include "sync/batch.hpp"
 
 namespace skerry::sync {
 
@@ -94,6 +95,18 @@ Result<log::Position> LogSource::find(Class cls, std::uint64_t offset) {
 }
 
 Result<Slice> LogSource::read(Class cls, std::uint64_t from, std::uint64_t to, std::uint64_t bytes_max) {
+  return read_as(local_, cls, from, to, bytes_max);
+}
+
+Result<std::optional<std::uint64_t>> LogSource::proof(Class cls, std::uint64_t offset) {
+  const bool earlier = offset < started_[static_cast<std::size_t>(cls)];
+  const auto slice = TRY(read_as(earlier ? before_ : local_, cls, offset, offset + 1, 1));
+  if (slice.records.empty()) return std::optional<std::uint64_t>{};
+  return fingerprint(slice.records.front());
+}
+
+Result<Slice> LogSource::read_as(const LocalFields& local, Class cls, std::uint64_t from, std::uint64_t to,
+                                 std::uint64_t bytes_max) {
   const auto position = TRY(find(cls, from));
   auto chunk = std::make_shared<log::Chunk>(
       TRY(log_.read(position, {.classes = record::mask(cls), .committed_only = true, .bytes_max = bytes_max})));
@@ -118,7 +131,17 @@ Result<Slice> LogSource::read(Class cls, std::uint64_t from, std::uint64_t to, s
     slice.records.push_back(record);
   }
   remember(cls, from + slice.records.size(), slice.records.back().position + 1);
-  slice.owner = std::move(chunk);
+  if (local.empty()) {
+    slice.owner = std::move(chunk);
+    return slice;
+  }
+  struct Owner {
+    std::shared_ptr<log::Chunk> chunk;
+    std::deque<Buffer> payloads;
+  };
+  const auto owner = std::make_shared<Owner>(Owner{std::move(chunk), {}});
+  for (auto& record : slice.records) local.strip(record, owner->payloads);
+  slice.owner = owner;
   return slice;
 }
 

@@ -10,16 +10,20 @@
 #include "base/chance.hpp"
 #include "base/files.hpp"
 #include "log/log.hpp"
+#include "sync/local_fields.hpp"
 #include "sync/sender.hpp"
 
 namespace skerry::sync {
 
 class LogSource final : public Source {
  public:
-  explicit LogSource(const log::Log& log) : log_(log) {}
+  // What is read leaves without the fields that are `local`; `before`: those of the run before this one.
+  explicit LogSource(const log::Log& log, LocalFields local = {}, LocalFields before = {})
+      : log_(log), local_(std::move(local)), before_(std::move(before)), started_(ends()) {}
 
-  PerClass<std::uint64_t> ends() override;
+  PerClass<std::uint64_t> ends() final;
   Result<Slice> read(Class cls, std::uint64_t from, std::uint64_t to, std::uint64_t bytes_max) override;
+  Result<std::optional<std::uint64_t>> proof(Class cls, std::uint64_t offset) override;
 
  private:
   struct Place {  // a record with this offset or a later one is the first at or after this position
@@ -29,7 +33,13 @@ class LogSource final : public Source {
   Result<log::Position> find(Class cls, std::uint64_t offset);
   void remember(Class cls, std::uint64_t offset, log::Position position);
 
+  Result<Slice> read_as(const LocalFields& local, Class cls, std::uint64_t from, std::uint64_t to,
+                        std::uint64_t bytes_max);
+
   const log::Log& log_;
+  const LocalFields local_;
+  const LocalFields before_;
+  const PerClass<std::uint64_t> started_;  // ends when this run began: what lies below it may have been sent before
   PerClass<std::deque<Place>> places_;
 };
 

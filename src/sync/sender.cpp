@@ -149,15 +149,21 @@ void Sender::on(const Welcome& frame, Mono, Out& out) {
   send(out, proof);
 }
 
+Result<std::optional<std::uint64_t>> Source::proof(Class cls, std::uint64_t offset) {
+  const auto slice = TRY(read(cls, offset, offset + 1, 1));
+  if (slice.records.empty()) return std::optional<std::uint64_t>{};
+  return fingerprint(slice.records.front());
+}
+
 Result<std::uint64_t> Sender::proof_of(Class cls, std::uint64_t offset) {
   if (offset >= source_.ends()[index(cls)]) return 0;
-  const auto slice = TRY(source_.read(cls, offset, offset + 1, 1));
-  if (!slice.records.empty()) return fingerprint(slice.records.front());
+  // What is remembered goes first: a record may leave otherwise now than it did then (local fields).
   const auto& sent = memory_.sent[index(cls)];
   if (const auto found = sent.find(offset + 1); found != sent.end()) return found->second;
   for (const auto& i : acked(cls).all()) {
     if (i.to == offset + 1 && i.fingerprint > acknowledged_fingerprint) return i.fingerprint;
   }
+  if (const auto print = TRY(source_.proof(cls, offset))) return *print;
   return acked(cls).contains(offset) ? acknowledged_fingerprint : unknown_fingerprint;
 }
 

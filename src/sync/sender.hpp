@@ -37,6 +37,8 @@ class Source {
   virtual PerClass<std::uint64_t> ends() = 0;
   // [from, to) is not empty and lies below ends(). About `bytes_max`, at least one record or a stretch that is gone.
   virtual Result<Slice> read(Class cls, std::uint64_t from, std::uint64_t to, std::uint64_t bytes_max) = 0;
+  // Of the record at `offset`, as it was sent by an earlier run; nothing when it is gone.
+  virtual Result<std::optional<std::uint64_t>> proof(Class cls, std::uint64_t offset);
 };
 
 // What a gateway should remember over restarts, saved now and then and when Out::save says so. Losing it costs
