@@ -169,7 +169,7 @@ int gateway(const char* host, std::uint16_t port, const std::string& dir, double
   if (!log) die(log.error());
   auto committer = log::start_committer(**log);
   const auto loop = make_net_loop(system_clock());
-  link::UplinkOptions options{.url = {.tls = false, .address = {host, port}}, .gateway = "bench"};
+  link::UplinkOptions options{.ways = {{.url = {.tls = false, .address = {host, port}}}}, .gateway = "bench"};
   options.state_path = join_path(dir, "sync");
   auto uplink = link::Uplink::open({*loop, **log, system_files(), system_chance(), metrics}, options);
   if (!uplink) die(uplink.error());

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
@@ -24,6 +25,12 @@ struct Address {
   std::uint16_t port = 0;  // 0: the system chooses
 
   std::string text() const;
+};
+
+// Which way out of this machine a connection takes; what is empty is as the system's routes say.
+struct Via {
+  std::string interface;  // a network interface's name: Linux, SO_BINDTODEVICE
+  std::string source;     // an address of this machine
 };
 
 class ConnectionHandler {
@@ -44,6 +51,8 @@ struct PathInfo {
   std::uint64_t outstanding = 0;  // bytes in the kernel without an acknowledgement, the unsent among them
   std::uint64_t in_flight = 0;    // segments without an acknowledgement
   std::uint64_t resent = 0;       // segments, since it began
+  std::uint64_t bytes_out = 0;    // since it began, headers of TCP and IP and repetitions among them; 0: not known
+  std::uint64_t bytes_in = 0;
 };
 
 class Connection {
@@ -92,7 +101,8 @@ class Loop {
   [[nodiscard]] virtual std::unique_ptr<Timer> after(std::chrono::nanoseconds delay, std::function<void()> work) = 0;
   // Code::busy when the port is taken: `what` says so and names what to set.
   virtual Result<std::unique_ptr<Listener>> listen(const Address& address, Accept accept) = 0;
-  virtual void connect(const Address& address, Connected connected) = 0;
+  virtual void connect(const Address& address, const Via& via, Connected connected) = 0;
+  void connect(const Address& address, Connected connected) { connect(address, {}, std::move(connected)); }
   void start(Connection& connection, ConnectionHandler& handler) { connection.begin(handler); }
   virtual Clock& clock() = 0;
 };

@@ -4,7 +4,6 @@
 // one write. All connections share one read buffer, because a buffer each would be most of a gateway's memory.
 #include <sys/socket.h>
 
-#include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -201,7 +200,8 @@ class NetLoopImpl final : public NetLoop {
     return std::make_unique<NetTimer>(io_, delay, std::move(work));
   }
   Result<std::unique_ptr<Listener>> listen(const Address& address, Accept accept) override;
-  void connect(const Address& address, Connected connected) override;
+  using Loop::connect;
+  void connect(const Address& address, const Via& via, Connected connected) override;
   Clock& clock() override { return clock_; }
   std::unique_ptr<Watch> watch(int fd, std::function<void()> readable) override {
     auto state = std::make_shared<NetWatch::State>(io_, fd, std::move(readable));
@@ -425,22 +425,68 @@ Result<std::unique_ptr<Listener>> NetLoopImpl::listen(const Address& address, Ac
   return std::make_unique<NetListener>(std::move(state), port);
 }
 
-void NetLoopImpl::connect(const Address& address, Connected connected) {
+// Ready to connect to `to` by that way.
+ErrorCode prepare(tcp::socket& socket, const tcp::endpoint& to, const Via& via) {
+  ErrorCode error;
+  socket.open(to.protocol(), error);
+  if (!error && !via.interface.empty()) {
+    const auto size = static_cast<socklen_t>(via.interface.size());
+    if (::setsockopt(socket.native_handle(), SOL_SOCKET, SO_BINDTODEVICE, via.interface.data(), size) != 0)
+      error.assign(errno, boost::system::system_category());
+  }
+  if (!error && !via.source.empty()) {
+    const auto source = asio::ip::make_address(via.source, error);
+    if (!error) socket.bind({source, 0}, error);
+  }
+  return error;
+}
+
+// The host's addresses one after the other, until one is reached.
+struct Reaching : std::enable_shared_from_this<Reaching> {
+  Reaching(NetLoopImpl& l, Via v, std::string w, Loop::Connected f)
+      : loop(l), via(std::move(v)), where(std::move(w)), connected(std::move(f)), socket(l.io()) {}
+
+  void next() {
+    if (at == found.end()) return connected(fail(Code::closed, "cannot connect: " + failed.message() + by(), where));
+    const tcp::endpoint to = *at++;
+    socket = tcp::socket(loop.io());
+    failed = prepare(socket, to, via);
+    if (failed) return next();
+    socket.async_connect(to, [self = shared_from_this()](const ErrorCode& error) {
+      if (!error) return self->connected(self->loop.adopt(std::move(self->socket)));
+      self->failed = error;
+      self->next();
+    });
+  }
+  std::string by() const {
+    std::string text;
+    if (!via.interface.empty()) text += " (interface " + via.interface + ")";
+    if (!via.source.empty()) text += " (from " + via.source + ")";
+    return text;
+  }
+
+  NetLoopImpl& loop;
+  Via via;
+  std::string where;
+  Loop::Connected connected;
+  tcp::socket socket;
+  tcp::resolver::results_type found;
+  tcp::resolver::results_type::iterator at;
+  ErrorCode failed;
+};
+
+void NetLoopImpl::connect(const Address& address, const Via& via, Connected connected) {
   auto resolver = std::make_shared<tcp::resolver>(io_);
-  resolver->async_resolve(
-      address.host, std::to_string(address.port),
-      [this, resolver, connected = std::move(connected), where = address.text()](
-          const ErrorCode& error, const tcp::resolver::results_type& found) mutable {
-        if (error || found.empty())
-          return connected(fail(Code::not_found, "cannot find the host: " + error.message(), where));
-        auto socket = std::make_shared<tcp::socket>(io_);
-        asio::async_connect(
-            *socket, found,
-            [this, socket, connected = std::move(connected), where](const ErrorCode& failed, const tcp::endpoint&) {
-              if (failed) return connected(fail(Code::closed, "cannot connect: " + failed.message(), where));
-              connected(adopt(std::move(*socket)));
-            });
-      });
+  auto reaching = std::make_shared<Reaching>(*this, via, address.text(), std::move(connected));
+  resolver->async_resolve(address.host, std::to_string(address.port),
+                          [resolver, reaching](const ErrorCode& error, const tcp::resolver::results_type& found) {
+                            if (error || found.empty())
+                              return reaching->connected(
+                                  fail(Code::not_found, "cannot find the host: " + error.message(), reaching->where));
+                            reaching->found = found;
+                            reaching->at = reaching->found.begin();
+                            reaching->next();
+                          });
 }
 
 }  // namespace

@@ -27,6 +27,9 @@ std::optional<PathInfo> path_info(int fd) {
   socklen_t size = sizeof info;
   if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
   if (size < offsetof(tcp_info, tcpi_delivery_rate) + sizeof info.tcpi_delivery_rate) return {};
+  // As much as an IPv4 and a TCP header with timestamps; of IPv6 it is 20 more a segment.
+  constexpr std::uint64_t header_bytes = 52;
+  const bool counts = size >= offsetof(tcp_info, tcpi_bytes_sent) + sizeof info.tcpi_bytes_sent;
   int outstanding = 0;
   (void)::ioctl(fd, SIOCOUTQ, &outstanding);
   return PathInfo{.rate = info.tcpi_delivery_rate,
@@ -36,7 +39,9 @@ std::optional<PathInfo> path_info(int fd) {
                   .unsent = info.tcpi_notsent_bytes,
                   .outstanding = static_cast<std::uint64_t>(std::max(outstanding, 0)),
                   .in_flight = info.tcpi_unacked,
-                  .resent = info.tcpi_total_retrans};
+                  .resent = info.tcpi_total_retrans,
+                  .bytes_out = counts ? info.tcpi_bytes_sent + header_bytes * info.tcpi_segs_out : 0,
+                  .bytes_in = counts ? info.tcpi_bytes_received + header_bytes * info.tcpi_segs_in : 0};
 }
 
 }  // namespace skerry::tcp_path

@@ -365,14 +365,15 @@ Result<std::shared_ptr<Server>> Server::make(const ServerOptions& options, metri
 
 Result<> connect(Loop& loop, const Address& address, const ClientOptions& options, Loop::Connected connected) {
   SSL* const ssl = TRY(client_ssl(options));
-  loop.connect(address, [&loop, ssl, within = options.handshake_within,
-                         connected = std::move(connected)](Result<std::unique_ptr<Connection>> got) mutable {
-    if (!got) {
-      SSL_free(ssl);
-      return connected(std::move(got));
-    }
-    shake_as_client(loop, std::move(*got), ssl, within, std::move(connected));
-  });
+  loop.connect(address, options.via,
+               [&loop, ssl, within = options.handshake_within,
+                connected = std::move(connected)](Result<std::unique_ptr<Connection>> got) mutable {
+                 if (!got) {
+                   SSL_free(ssl);
+                   return connected(std::move(got));
+                 }
+                 shake_as_client(loop, std::move(*got), ssl, within, std::move(connected));
+               });
   return {};
 }
 

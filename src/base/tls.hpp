@@ -63,6 +63,7 @@ struct ClientOptions {
   std::string key_pem;
   std::string server_name;  // that its certificate must name; a name or an address
   bool only_13 = false;     // TLS 1.3 only
+  Via via{};
   std::chrono::seconds handshake_within{10};
 };
 

@@ -122,7 +122,7 @@ config::Sections sections() {
       {"history", "Devices and their readings."},
       {"cloud", "The cloud side that this gateway reports to."},
       {"sync", "What goes to the cloud."},
-      {"link", "How the link to the cloud is shared by what waits for it."},
+      {"link", "The ways to the cloud, and how the link is shared by what waits for it."},
       {"failover", "What happens while the link to the cloud is down, and when it is back."},
   };
 }

@@ -1,6 +1,7 @@
 // The keys of the link to the cloud, what they make of it, and its status as JSON.
 #include "edge/uplink.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -33,6 +34,8 @@ config::Schema queue_schema() {
 config::Schema link_schema() {
   constexpr auto restart = config::Effect::restart;
   config::Schema all{
+      key::map("link.ways", restart, "Further ways to the same cloud: a name to what is not as with the way main (cloud.url, priority=1): an address wss://host:8091, interface=NAME, source=ADDRESS, priority=2, cost=0, server_name=NAME. Of those that work the least priority is used, among equals the least cost. An entry main adds to that way."),
+      key::duration("link.back_every", "60s", 1, 86400, restart, "While another than the best way is used, better ones are looked at so often; one that answers steadily is gone back to."),
       key::text("link.bandwidth", "adaptive", restart, "What the link may use: a rate like 2Mbit or 256kbit (per second, headers counted), or adaptive: what it is found to take."),
       key::duration("link.cycle", "100ms", 0.01, 10, restart, "How often queues are looked at: fill, age, size, congestion."),
       key::number("link.congestion.mild_above", 0.5, "fill ratio", 0, 1, restart, "Mean of the last fill ratios above which congestion is mild."),
@@ -58,7 +61,7 @@ config::Schema uplink_schema() {
       key::text("cloud.server_name", "", restart, "Name or address that the cloud's certificate must hold; empty: the host of cloud.url."),
       key::text("sync.classes", "critical,high,medium", restart, "Classes of records that go to the cloud (comma between); low holds analytics and diagnostics."),
       key::duration("sync.linger", "200ms", 0, 60, restart, "How long records of class medium and low wait for company on their way to the cloud."),
-      key::duration("failover.network_timeout", "30s", 1, 3600, restart, "A link to the cloud that has said nothing for so long counts as down."),
+      key::duration("failover.network_timeout", "30s", 1, 3600, restart, "A link to the cloud that has said nothing for so long, though it was asked, counts as down; the next way is tried."),
       key::boolean("failover.offline_mode.enabled", true, restart, "Keep for the cloud what comes in while the link is down."),
       key::duration("failover.offline_mode.cache_duration", "24h", 60, 31536000, restart, "How much of it there must be room for."),
       key::choice("failover.recovery.sync_strategy", "incremental", {"incremental"}, restart, "On return: only what the cloud has not acknowledged is sent."),
@@ -122,14 +125,15 @@ Result<link::UplinkOptions> uplink_options(const config::Config& config, const s
   options.classes = TRY(sync_classes(config));
   options.queues = TRY(queues_options(config));
   if (config.text("cloud.url").empty()) return options;
-  options.url = TRY(link::parse_url(config.text("cloud.url")));
+  options.ways = TRY(uplink_ways(config));
+  options.back_every = std::chrono::floor<std::chrono::milliseconds>(config.duration("link.back_every"));
   options.credentials = {.trusted = config.text("cloud.ca"),
                          .certificate = config.text("cloud.certificate"),
                          .key = config.text("cloud.key"),
                          .revoked = {}};
-  options.server_name = config.text("cloud.server_name");
+  const bool tls = std::ranges::any_of(options.ways, [](const auto& way) { return way.url.tls; });
   for (const auto* const name : {"cloud.ca", "cloud.certificate", "cloud.key"}) {
-    if (options.url.tls && config.text(name).empty())
+    if (tls && config.text(name).empty())
       return fail(Code::invalid, "is needed with wss://: a PEM file (`skerry pki issue ID --role gateway` makes one)",
                   name);
   }
@@ -147,6 +151,7 @@ Result<link::UplinkOptions> uplink_options(const config::Config& config, const s
 
 std::string uplink_json(const link::UplinkStatus& status) {
   nlohmann::ordered_json all{{"url", status.url},
+                             {"way", status.way},
                              {"up", status.up},
                              {"phase", sync::name(status.phase)},
                              {"epoch", std::to_string(status.epoch)},
@@ -182,7 +187,8 @@ std::string link_json(const link::UplinkStatus& status) {
                                                                         {"expired", queue.expired},
                                                                         {"dropped", queue.dropped}};
   }
-  Json all{{"up", status.up}, {"congestion", sync::name(shares.congestion)}, {"fill", shares.fill}};
+  Json all{
+      {"up", status.up}, {"way", status.way}, {"congestion", sync::name(shares.congestion)}, {"fill", shares.fill}};
   all["bandwidth_bytes_per_second"] = shares.bandwidth == 0 ? Json() : Json(shares.bandwidth);
   all["budget_bytes_per_second"] = shares.bandwidth == 0 ? Json() : Json(shares.budget);
   all["rate_bytes_per_second"] = shares.rate == 0 ? Json() : Json(shares.rate);
@@ -196,7 +202,8 @@ std::string link_json(const link::UplinkStatus& status) {
                    {"segments_resent", path->resent}};
   }
   all["queues"] = std::move(queues);
-  return all.dump();
+  all.update(Json::parse(uplink_ways_json(status)));
+  return all.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string link_devices_json(const link::Devices& devices, std::string_view cursor, std::size_t limit) {

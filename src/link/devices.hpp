@@ -26,7 +26,7 @@ struct DeviceStatus {
 
 class Devices final : public sync::Watcher {
  public:
-  explicit Devices(std::size_t devices_max) : devices_max_(devices_max) {}
+  explicit Devices(std::size_t most) : devices_max_(most) {}
   void on_sent(record::Class cls, std::span<const record::RecordView> records,
                std::chrono::nanoseconds waited) override;
   // By id, from the first behind `after`, at most `limit`.

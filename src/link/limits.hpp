@@ -13,8 +13,16 @@ inline constexpr std::chrono::milliseconds save_every{1'000};      // what is re
 inline constexpr std::chrono::milliseconds retry_min{250};         // between connections, doubled each time …
 inline constexpr std::chrono::milliseconds retry_max{30'000};      // … up to this, half of it by chance
 inline constexpr std::chrono::milliseconds refused_retry{60'000};  // where somebody has to look
-inline constexpr std::size_t connections_max = 10'000;             // of one cloud side
-inline constexpr std::size_t message_bytes_up = 73 * MiB;          // sync's longest frame
+inline constexpr std::size_t ways_max = 8;                         // of one gateway to its cloud
+inline constexpr std::chrono::seconds connect_within{10};          // until the WebSocket is open
+inline constexpr std::chrono::milliseconds probe_steady{3'000};    // a better way answers so long before it is used …
+inline constexpr std::chrono::milliseconds probe_every{500};       // … one canary after the other, so far apart …
+inline constexpr std::chrono::milliseconds probe_within{8'000};    // … and all that within this
+inline constexpr std::chrono::milliseconds flap_within{300'000};   // lost so soon: the next look comes later …
+inline constexpr std::chrono::milliseconds back_every_max{3'600'000};  // … up to this
+inline constexpr std::size_t moves_kept = 20;                          // from one way to another, for people
+inline constexpr std::size_t connections_max = 10'000;                 // of one cloud side
+inline constexpr std::size_t message_bytes_up = 73 * MiB;              // sync's longest frame
 inline constexpr std::size_t message_bytes_down = 64 * KiB;
 inline constexpr std::size_t credential_bytes_max = 1 * MiB;  // of a file with certificates
 inline constexpr std::chrono::seconds credentials_every{10};  // files are looked at again

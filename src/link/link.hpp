@@ -1,7 +1,8 @@
 // The link between a gateway and its cloud: sync's frames as WebSocket messages, over a Loop.
 //
-// Uplink: the gateway's side. It connects, and again with growing pauses, half of them by chance; carries frames; keeps
-// what the Sender remembers on disk. Everything on its loop's thread but status(), which any may call.
+// Uplink: the gateway's side. It connects by the best of its ways that works (failover.hpp), and again with growing
+// pauses, half of them by chance; carries frames; keeps what the Sender remembers on disk. That it has moved from one
+// way to another is a record, `$skerry/link`. Everything on its loop's thread but status(), which any may call.
 // Server: the cloud's side. It listens and gives each connection a Receiver; jobs go to `submit` and come back by
 // outcome() or failed(), in order. Everything on its loop's thread.
 //
@@ -11,10 +12,12 @@
 // they cannot be used, and ends connections whose certificate no longer holds.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/chance.hpp"
 #include "base/files.hpp"
@@ -39,11 +42,22 @@ struct Url {
 };
 // ws://host:port or wss://host:port. ws is for loopback only: Code::denied.
 Result<Url> parse_url(std::string_view text);
+std::string text_of(const Url& url);
+
+// One way to the cloud; all ways lead to the same.
+struct WayOptions {
+  std::string name = "main";
+  Url url;
+  std::string server_name{};  // that the cloud's certificate must name; empty: the host of `url`
+  Via via{};
+  std::int64_t priority = 1;  // the least of those that work is used …
+  double cost = 0;            // … among equals the least of this
+};
 
 struct UplinkOptions {
-  Url url;
-  CredentialFiles credentials;  // for wss
-  std::string server_name;      // that the cloud's certificate must name; empty: the host of `url`
+  std::vector<WayOptions> ways;                  // 1 to ways_max, with different names
+  std::chrono::milliseconds back_every{60'000};  // ways better than the one in use are looked at
+  CredentialFiles credentials;                   // for wss
   std::string gateway;
   std::string software;
   std::string state_path;  // what is remembered over restarts
@@ -72,8 +86,32 @@ struct ShareStatus {
   std::optional<PathInfo> path;
 };
 
+enum class WayState : std::uint8_t { unused, trying, up, down };
+std::string_view name(WayState state);
+
+struct WayStatus {
+  WayOptions options;
+  WayState state = WayState::unused;  // up: its canary came back, and it is used
+  std::optional<Wall> since;          // of the state
+  std::optional<Trouble> trouble;     // why it failed last, until it works again
+  std::uint64_t bytes_out = 0;        // since the program started; with TCP's and IP's headers where the system tells
+  std::uint64_t bytes_in = 0;
+  std::uint64_t connects = 0;
+};
+
+// From one way to another.
+struct Move {
+  Wall at{};
+  std::string from;
+  std::string to;
+  std::string reason;
+};
+
 struct UplinkStatus {
-  std::string url;
+  std::string url;              // that is used or tried
+  std::string way;              // its name
+  std::vector<WayStatus> ways;  // the best first
+  std::deque<Move> moves;       // the last ones, the newest last
   sync::Phase phase = sync::Phase::down;
   bool up = false;  // a canary came back
   std::uint64_t epoch = 0;

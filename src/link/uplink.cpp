@@ -1,19 +1,19 @@
-// The gateway's side of the link: connecting, carrying frames, remembering.
+// The gateway's side of the link: carrying frames, pacing them, remembering.
 #include <algorithm>
 #include <atomic>
 #include <mutex>
 
 #include "base/logger.hpp"
-#include "base/tls.hpp"
-#include "http/websocket.hpp"
+#include "codec/json.hpp"
 #include "link/link.hpp"
 #include "link/pace.hpp"
+#include "link/ways.hpp"
 #include "sync/log_source.hpp"
 
 namespace skerry::link {
 namespace {
 
-class UplinkImpl final : public Uplink, public ConnectionHandler {
+class UplinkImpl final : public Uplink, private Ways::Owner {
  public:
   UplinkImpl(const Deps& deps, UplinkOptions options, sync::State state)
       : deps_(deps),
@@ -22,9 +22,9 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
         source_(deps.log, options_.local, options_.local_before),
         devices_(options_.devices_max),
         sender_(source_, sender_options(), state_.memory, &devices_),
+        ways_({deps.loop, deps.files, deps.chance, deps.metrics}, options_, *this),
         up_(deps.metrics.gauge("skerry_link_up", "1 when a canary came back from the cloud, whatever TCP says.")),
         canary_seconds_(deps.metrics.gauge("skerry_link_canary_seconds", "Round trip of the last canary.")),
-        connects_(deps.metrics.counter("skerry_link_connects_total", "Connections to the cloud that were tried.")),
         backlog_(
             deps.metrics.gauge("skerry_sync_backlog_records", "Committed here and not acknowledged by the cloud.")),
         records_(deps.metrics.counter("skerry_sync_records_sent_total", "Records sent, repetitions included.")),
@@ -39,15 +39,13 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
 
   void start() override {
     on_commit_ = deps_.log.on_commit([this, alive = alive_] { news(); });
-    connect();
     turn();
   }
   void stop() override {
     stopped_ = true;
     on_commit_.reset();
     turn_.reset();
-    retry_.reset();
-    drop({});
+    ways_.stop();
     save();
   }
   UplinkStatus status() const override {
@@ -63,15 +61,6 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
     return status;
   }
 
-  void on_bytes(Bytes bytes) override;
-  void on_closed(const Error& why) override {
-    drop(trouble_of(why, options_.url.tls));
-    retry_later();
-  }
-  void on_drained() override {
-    clogged_ = false;
-    pump();
-  }
   const Devices& devices() const override { return devices_; }
 
  private:
@@ -84,16 +73,22 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
             .salt = deps_.chance.next(),
             .linger = options_.linger,
             .inbox = options_.inbox,
+            .canary_every = std::min<std::chrono::milliseconds>(sync::canary_every, options_.network_timeout / 3),
             .network_timeout = options_.network_timeout,
             .queues = options_.queues};
   }
   Mono now() { return deps_.loop.clock().mono(); }
   void news();  // any thread
-  void connect();
-  void connected(Result<std::unique_ptr<Connection>> connection);
-  void drop(std::optional<Trouble> why);
+  void on_open() override;
+  void on_message(Bytes message) override;
+  void on_gone(std::optional<Trouble> why) override;
+  void on_read() override { pump(); }
+  void on_drained() override {
+    clogged_ = false;
+    pump();
+  }
+  void on_move(const Move& move) override;
   void trouble(Trouble trouble);
-  void retry_later();
   void pump();
   void cycle();
   void count_queues(const UplinkStatus& status);
@@ -109,16 +104,12 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
   sync::LogSource source_;
   Devices devices_;
   sync::Sender sender_;
+  Ways ways_;
   Pace pace_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::shared_ptr<void> on_commit_;
   std::atomic<bool> posted_{false};
-  std::unique_ptr<Connection> connection_;
-  std::unique_ptr<Connection> going_;
-  std::unique_ptr<http::WebSocket> socket_;
   std::unique_ptr<Timer> turn_;
-  std::unique_ptr<Timer> retry_;
-  std::chrono::milliseconds pause_ = retry_min;
   Mono save_at_{};
   std::uint64_t saved_count_ = 0;
   std::unique_ptr<Timer> again_;
@@ -127,7 +118,6 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
   std::uint64_t unsent_asked_ = 0;
   Mono cycle_at_{};
   Mono count_at_{};
-  bool connecting_ = false;
   bool stopped_ = false;
   bool told_up_ = false;
 
@@ -138,7 +128,6 @@ class UplinkImpl final : public Uplink, public ConnectionHandler {
   sync::SentCounts counted_;
   metrics::Gauge& up_;
   metrics::Gauge& canary_seconds_;
-  metrics::Counter& connects_;
   metrics::Gauge& backlog_;
   metrics::Counter& records_;
   metrics::Counter& gaps_;
@@ -156,32 +145,6 @@ void UplinkImpl::news() {
   });
 }
 
-void UplinkImpl::connect() {
-  if (stopped_ || connection_ || connecting_) return;
-  connecting_ = true;
-  connects_.add();
-  const auto done = [this, alive = alive_](Result<std::unique_ptr<Connection>> connection) {
-    if (*alive) connected(std::move(connection));
-  };
-  if (!options_.url.tls) return deps_.loop.connect(options_.url.address, done);
-  // Read anew each time: files that were replaced count from here on.
-  const auto begun = [&]() -> Result<> {
-    auto files = TRY(load_credentials(deps_.files, options_.credentials));
-    const auto& name = options_.server_name.empty() ? options_.url.address.host : options_.server_name;
-    return tls::connect(deps_.loop, options_.url.address,
-                        {.trusted_pem = std::move(files.trusted),
-                         .chain_pem = std::move(files.certificate),
-                         .key_pem = std::move(files.key),
-                         .server_name = name,
-                         .only_13 = true},
-                        done);
-  }();
-  if (begun) return;
-  connecting_ = false;
-  trouble({"credentials", begun.error().text()});
-  retry_later();
-}
-
 // Told once for each that is new, counted each time.
 void UplinkImpl::trouble(Trouble trouble) {
   deps_.metrics
@@ -193,61 +156,60 @@ void UplinkImpl::trouble(Trouble trouble) {
   trouble_ = std::move(trouble);
 }
 
-void UplinkImpl::connected(Result<std::unique_ptr<Connection>> connection) {
-  connecting_ = false;
-  if (stopped_) return;
-  if (!connection) {
-    trouble(trouble_of(connection.error(), options_.url.tls));
-    return retry_later();
-  }
-  connection_ = std::move(*connection);
-  socket_ = std::make_unique<http::WebSocket>(http::WebSocket::Options{.role = http::WebSocket::Role::client,
-                                                                       .path = std::string(path),
-                                                                       .protocol = std::string(subprotocol),
-                                                                       .host = options_.url.address.text(),
-                                                                       .message_bytes_max = message_bytes_down},
-                                              deps_.chance);
+// The conversation begins, on whichever way.
+void UplinkImpl::on_open() {
   clogged_ = false;
-  paced_ = connection_->path_info().has_value();
+  paced_ = ways_.wire()->path_info().has_value();
   unsent_asked_ = 0;
-  if (!options_.congestion_control.empty()) (void)connection_->use_congestion_control(options_.congestion_control);
-  deps_.loop.start(*connection_, *this);
-  Buffer out;
-  socket_->start(out);
-  connection_->send(out);
+  sync::Out said;
+  sender_.on_open(now(), said);
+  give(said);
 }
 
-void UplinkImpl::on_bytes(Bytes bytes) {
-  std::vector<http::WebSocket::Event> events;
-  Buffer out;
-  socket_->on_bytes(bytes, events, out);
-  if (!out.empty()) connection_->send(out);
-  using Kind = http::WebSocket::Event::Kind;
-  for (const auto& event : events) {
-    sync::Out said;
-    if (event.kind == Kind::opened) sender_.on_open(now(), said);
-    if (event.kind == Kind::message) sender_.on_frame(event.message, now(), said);
-    if (event.kind == Kind::ended) {
-      said.close = true;
-      said.why = event.why;
-    }
-    give(said);
-    if (!connection_) return;
-  }
-  pump();
+void UplinkImpl::on_message(Bytes message) {
+  sync::Out said;
+  sender_.on_frame(message, now(), said);
+  give(said);
+}
+
+void UplinkImpl::on_gone(std::optional<Trouble> why) {
+  if (std::exchange(told_up_, false)) trouble_.reset();  // it is news again
+  if (why) trouble(std::move(*why));
+  sender_.on_closed();
+  again_.reset();
+  pace_.link_gone();
+  tell();
+}
+
+// It is told to the cloud, as what else happens here.
+void UplinkImpl::on_move(const Move& move) {
+  std::string payload = "{\"from\":";
+  codec::append_json_string(payload, move.from);
+  codec::append_json_string(payload.append(",\"to\":"), move.to);
+  codec::append_json_string(payload.append(",\"reason\":"), move.reason);
+  payload += '}';
+  record::Record r;
+  r.cls = record::Class::high;
+  r.kind = record::Kind::config;
+  r.topic = "$skerry/link";
+  r.origin = "link";
+  r.payload = as_bytes(payload);
+  if (const auto noted = deps_.log.append(r); !noted)
+    logger::warn("link", "the move could not be put into the log", {{"why", noted.error().text()}});
 }
 
 void UplinkImpl::pump() {
   sync::Out out;
-  if (!connection_ || !socket_ || !socket_->open()) {
+  auto* const wire = ways_.wire();
+  if (wire == nullptr) {
     sender_.pump({}, now(), out);  // only looks at the time
     return;
   }
   if (now() >= cycle_at_) cycle();
-  sync::Room room{.unsent = connection_->unsent()};
+  sync::Room room{.unsent = wire->unsent()};
   std::chrono::nanoseconds wait{0};
   if (paced_) {
-    const auto path = connection_->path_info().value_or(PathInfo{});
+    const auto path = wire->path_info().value_or(PathInfo{});
     wait = pace_.wait(path);
     room.frame_bytes = pace_.frame_bytes();
     room.turn_bytes = clogged_ || wait.count() > 0
@@ -265,70 +227,42 @@ void UplinkImpl::cycle() {
   if (!paced_) return;
   const auto status = sender_.queue_status(now());
   const bool busy = std::ranges::any_of(status, [](const auto& q) { return q.waiting + q.backlog > 0; });
-  pace_.on_cycle(connection_->path_info(), sender_.acknowledged_bytes(), busy, now());
+  pace_.on_cycle(ways_.wire()->path_info(), sender_.acknowledged_bytes(), busy, now());
   const auto unsent = pace_.unsent_bytes();
   if (unsent_asked_ != 0 && unsent < unsent_asked_ * 5 / 4 && unsent > unsent_asked_ * 4 / 5) return;
   unsent_asked_ = unsent;
-  connection_->keep_unsent_below(unsent);
+  ways_.wire()->keep_unsent_below(unsent);
 }
 
 // What a gap's fingerprint is must be on disk before the cloud has it: nobody could compute it again.
 void UplinkImpl::give(sync::Out& out) {
   if (out.save) save();
-  Buffer bytes;
-  for (const auto& frame : out.frames) socket_->send(frame, false, bytes);
-  if (!bytes.empty()) {
-    connection_->send(bytes);
+  if (!out.frames.empty()) {
+    ways_.wire()->send(out.frames);
     clogged_ = unsent_asked_ != 0;
   }
   if (out.again) again_ = deps_.loop.after(*out.again - now(), [this] { pump(); });
   if (!out.close) return;
-  drop(Trouble{sender_.refused() ? "refused" : "closed", out.why});
-  retry_later();
-}
-
-void UplinkImpl::drop(std::optional<Trouble> why) {
-  if (!connection_) return;
-  if (std::exchange(told_up_, false)) trouble_.reset();  // it is news again
-  if (why) trouble(std::move(*why));
-  sender_.on_closed();
-  if (socket_ && socket_->open()) {
-    Buffer bytes;
-    socket_->close(1000, "", bytes);
-    connection_->send(bytes);
-  }
-  connection_->close();
-  going_ = std::move(connection_);
-  deps_.loop.post([this, alive = alive_] {
-    if (*alive) going_.reset();
-  });
-  socket_.reset();
-  again_.reset();
-  pace_.link_gone();
-  tell();
-}
-
-void UplinkImpl::retry_later() {
-  if (stopped_) return;
-  auto pause =
-      pause_ / 2 + std::chrono::milliseconds{deps_.chance.below(static_cast<std::uint64_t>(pause_.count()) / 2 + 1)};
-  pause_ = std::min(pause_ * 2, retry_max);
-  if (const auto& refused = sender_.refused()) {
-    pause = std::max(pause, std::chrono::milliseconds{std::min<std::uint64_t>(refused->retry_s, 600) * 1'000});
+  const auto& refused = sender_.refused();  // by the cloud, which all ways lead to
+  std::optional<std::chrono::milliseconds> pause;
+  if (refused) {
+    pause = std::chrono::milliseconds{std::min<std::uint64_t>(refused->retry_s, 600) * 1'000};
     if (sync::is_final(refused->reason)) pause = refused_retry;
   }
-  retry_ = deps_.loop.after(pause, [this] { connect(); });
+  ways_.give_up({refused ? "refused" : "closed", out.why}, pause);
 }
 
 void UplinkImpl::turn() {
   pump();
+  ways_.turn();
   if (sender_.phase() == sync::Phase::sending && sender_.link_up()) {
-    pause_ = retry_min;
+    ways_.proven();
     if (!told_up_) {
       told_up_ = true;
       trouble_.reset();
-      logger::info("link", "the link to the cloud is up",
-                   {{"url", options_.url.address.text()}, {"backlog", sender_.backlog()}});
+      logger::info(
+          "link", "the link to the cloud is up",
+          {{"way", ways_.chosen().name}, {"url", ways_.chosen().url.address.text()}, {"backlog", sender_.backlog()}});
     }
   }
   if (now() >= save_at_) save();
@@ -371,7 +305,10 @@ void UplinkImpl::tell() {
         .add(counts.refusals - counted_.refusals);
   }
   counted_ = counts;
-  UplinkStatus status{.url = (options_.url.tls ? "wss://" : "ws://") + options_.url.address.text(),
+  UplinkStatus status{.url = text_of(ways_.chosen().url),
+                      .way = ways_.chosen().name,
+                      .ways = ways_.status(),
+                      .moves = ways_.moves(),
                       .phase = sender_.phase(),
                       .up = sender_.link_up(),
                       .epoch = state_.epoch,
@@ -389,7 +326,7 @@ void UplinkImpl::tell() {
                    .rate = pace_.rate(),
                    .frame_bytes = pace_.frame_bytes(),
                    .unacknowledged = sender_.unacknowledged_bytes(),
-                   .path = connection_ ? connection_->path_info() : std::nullopt};
+                   .path = ways_.wire() != nullptr ? ways_.wire()->path_info() : std::nullopt};
   if (now() >= count_at_) count_queues(status);
   up_.set(status.up ? 1 : 0);
   backlog_.set(static_cast<double>(status.backlog));

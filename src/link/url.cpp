@@ -7,7 +7,7 @@ namespace skerry::link {
 
 Result<Url> parse_url(std::string_view text) {
   const auto wrong = [text](std::string what, Code code = Code::invalid) {
-    return fail(code, std::move(what), "cloud.url=" + std::string(text));
+    return fail(code, std::move(what), std::string(text));
   };
   Url url;
   auto rest = text;
@@ -41,5 +41,7 @@ Result<Url> parse_url(std::string_view text) {
                  Code::denied);
   return url;
 }
+
+std::string text_of(const Url& url) { return (url.tls ? "wss://" : "ws://") + url.address.text(); }
 
 }  // namespace skerry::link

@@ -226,7 +226,7 @@ void Host::wire(const std::shared_ptr<End>& end) {
   ends_.push_back(end);
 }
 
-void Host::connect(const Address& address, Connected connected) {
+void Host::connect(const Address& address, const Via& /*via*/, Connected connected) {
   const auto delay =
       std::chrono::microseconds{1 + world_.chance().below(static_cast<std::uint64_t>(network_.delay_max.count()))};
   world_.after(delay, [this, powered = powered_, address, connected = std::move(connected)] {

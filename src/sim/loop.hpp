@@ -44,7 +44,8 @@ class Host final : public Loop {
   void at_turn_end(std::function<void()> work) override;
   std::unique_ptr<Timer> after(std::chrono::nanoseconds delay, std::function<void()> work) override;
   Result<std::unique_ptr<Listener>> listen(const Address& address, Accept accept) override;
-  void connect(const Address& address, Connected connected) override;
+  using Loop::connect;
+  void connect(const Address& address, const Via& via, Connected connected) override;
   Clock& clock() override { return world_; }
 
   void crash();    // before what runs on it is destroyed

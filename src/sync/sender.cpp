@@ -56,7 +56,7 @@ void Sender::malformed(Out& out, std::string why) {
 void Sender::on_open(Mono now, Out& out) {
   on_closed();
   phase_ = Phase::greeting;
-  opened_at_ = now;
+  opened_at_ = heard_at_ = now;
   Hello hello{.gateway = options_.gateway,
               .software = options_.software,
               .epoch = options_.epoch,
@@ -87,6 +87,7 @@ void Sender::on_closed() {
 
 void Sender::on_frame(Bytes bytes, Mono now, Out& out) {
   if (phase_ == Phase::down) return;
+  heard_at_ = now;
   const auto frame = decode(bytes);
   if (!frame) return malformed(out, frame.error().text());
   if (const auto* refuse = std::get_if<Refuse>(&*frame)) return on(*refuse, out);
@@ -248,7 +249,9 @@ void Sender::on_delay(std::chrono::nanoseconds delay, std::uint64_t bytes) {
 
 void Sender::canary(Mono now, Out& out) {
   if (canary_sent_at_) {
-    if (now - *canary_sent_at_ > options_.network_timeout) end(out, "no canary came back in time");
+    // Since the cloud was last heard before this canary; one that has just left has time to come back.
+    const auto silent_at = std::min(*canary_sent_at_, heard_at_) + options_.network_timeout;
+    if (now > silent_at && now - *canary_sent_at_ > options_.canary_every) end(out, "no canary came back in time");
     return;
   }
   if (now < canary_next_) return;

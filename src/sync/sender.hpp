@@ -214,6 +214,7 @@ class Sender {
   std::uint64_t backlog_window_ = backlog_window_min;
   Mono opened_at_{};
   Mono window_moved_at_{};
+  Mono heard_at_{};
   std::uint64_t nonce_ = 0;
   std::optional<Mono> canary_sent_at_;
   Mono canary_next_{};

@@ -45,7 +45,7 @@ struct Rig {
     host = std::make_unique<sim::Host>(world, network);
     log =
         std::move(*log::Log::open(disk, world, "log", {.segment_bytes = 1 * MiB, .chance = &world.chance()}, metrics));
-    UplinkOptions options{.url = {false, {"127.0.0.1", port}}, .gateway = "gw", .state_path = "sync"};
+    UplinkOptions options{.ways = {{.url = {false, {"127.0.0.1", port}}}}, .gateway = "gw", .state_path = "sync"};
     uplink = std::move(*Uplink::open({*host, *log, disk, world.chance(), metrics}, options));
     uplink->start();
   }

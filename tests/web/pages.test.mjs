@@ -6,7 +6,7 @@ import { open, serious, watch } from "./browser.mjs";
 import { targets } from "./targets.mjs";
 
 const WAIT = { timeout: 20_000 };
-const PAGES = ["", "devices", "devices/DEVICE", "alerts", "alerts/ALERT", "commands", "rules", "disk", "settings", "try"];
+const PAGES = ["", "devices", "devices/DEVICE", "alerts", "alerts/ALERT", "commands", "rules", "disk", "link", "settings", "try"];
 
 async function post(url, path, body) {
   const response = await fetch(new URL(`api/v1/${path}`, url), {

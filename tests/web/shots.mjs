@@ -18,7 +18,7 @@ const device = await first("devices", "device_id");
 const alert = await first("alerts", "alert_id");
 const PAGES = [
   ["overview", ""], ["devices", "devices"], ["device", device && `devices/${device}`], ["alerts", "alerts"], ["alert", alert && `alerts/${alert}`],
-  ["commands", "commands"], ["rules", "rules"], ["disk", "disk"], ["settings", "settings"], ["try", "try"],
+  ["commands", "commands"], ["rules", "rules"], ["disk", "disk"], ["link", "link"], ["settings", "settings"], ["try", "try"],
 ].filter(([, hash]) => hash !== null);
 mkdirSync(folder, { recursive: true });
 for (const [look, size] of [["", { width: 1280, height: 800 }], ["-phone", { width: 390, height: 844, mobile: true }]]) {

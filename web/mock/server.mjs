@@ -106,6 +106,7 @@ export async function serve({ port = 0, live = true, ...options } = {}) {
         if (request.method === "POST") return post(request, response, world, send);
         return json(response, 200, page(readings(world, query), query, 100));
       case "/api/v1/series": return json(response, 200, series(world, query));
+      case "/api/v1/link": return json(response, 200, world.link());
       case "/api/v1/config": return json(response, 200, { items: SETTINGS, next: null });
       case "/api/v1/pipelines": return json(response, 200, { items: world.pipelines(), next: null });
       case "/api/v1/alerts/changes":

@@ -142,11 +142,29 @@ export class World {
       messages_per_second: this.devices.size * this.rate * (0.98 + 0.04 * this.random()), alerts_total: this.alerts.length, commands_total: this.commands.length,
       decision_seconds: { p50: 0.0011 + 0.0002 * this.random(), p99: 0.0042 + 0.001 * this.random(), count: this.alerts.length },
       commit_seconds: { p50: 0.00021, p99: 0.0013 + 0.0003 * this.random() },
-      site: { time_zone: this.zone },
+      site: { time_zone: this.zone }, uplink: { url: "wss://cloud.example:8091", way: "lte", up: true, phase: "sending", backlog_records: 1_204 },
       log: { begin: 0, committed_end: this.offset, journal_bytes: 16 * 1048576, block_bytes: bytes, failed: this.failed ?? false,
         state: this.failed ? "failed" : "ok", trouble: this.failed ? "the disk refused a sync" : null, read_errors: 0, epochs: 1, used_bytes: 16 * 1048576 + bytes + 65_536,
         budget_bytes: 4e9, disk_free_bytes: 21e9, disk_hours_left: 41.2, wear_bytes_per_day: 3.4e9, oldest: new Date(this.startedMs - 36e5).toISOString(),
         gaps: [{ class: "low", reason: "age", records: 1234 }], recent_gaps: [{ class: "low", reason: "age", from: 0, to: 1234, declared_at: new Date(this.startedMs).toISOString() }] }, ready: !(this.failed ?? false),
+    };
+  }
+
+  // A gateway whose cable was pulled: it goes on by LTE.
+  link() {
+    const at = (ms) => new Date(this.startedMs + ms).toISOString();
+    const queue = (share, sent) => ({ size: 500, share, ttl_seconds: 30, late: "backlog", waiting: 3, oldest_seconds: 0.12, backlog: 0, sent, sent_bytes: sent * 40, share_now: share, displaced: 0, expired: 0, dropped: 0 });
+    const way = (name, more) => ({ name, url: "wss://cloud.example:8091", cost: 0, trouble: null, ...more });
+    return {
+      up: true, way: "lte", congestion: "none", fill: 0.1, bandwidth_bytes_per_second: null, budget_bytes_per_second: null, rate_bytes_per_second: 241_000, frame_bytes: 2_410, unacknowledged_bytes: 812,
+      path: { rtt_seconds: 0.064, rtt_min_seconds: 0.051, unsent_bytes: 0, segments_in_flight: 2, segments_resent: 1 },
+      queues: { critical: queue(0.3, 41), high: queue(0.4, 388), medium: queue(0.2, 80_211), low: queue(0.1, 0) },
+      ways: [
+        way("main", { interface: "eth0", priority: 1, state: "down", since: at(-60_000), bytes_out: 48_211_034, bytes_in: 1_920_341, connects: 3, trouble: "main: no canary came back in time" }),
+        way("lte", { interface: "wwan0", priority: 2, cost: 3, state: "up", since: at(-30_000), bytes_out: 1_204_812, bytes_in: 60_114, connects: 1 }),
+        way("satellite", { url: "wss://relay.example:8091", priority: 3, cost: 40, state: "unused", since: null, bytes_out: 0, bytes_in: 0, connects: 0 }),
+      ],
+      moves: [{ at: at(-30_000), from: "main", to: "lte", reason: "main: no canary came back in time" }],
     };
   }
 

@@ -96,6 +96,7 @@ export interface Status {
   commit_seconds: Quantiles;
   log: LogStatus;
   ready: boolean;
+  uplink?: Uplink | null; // none: there is no cloud
   site?: { time_zone: string };
   config?: { restart_needed?: string[]; last_error?: string | null };
 }
@@ -118,6 +119,57 @@ export interface LogStatus {
   epochs?: number;
   gaps?: { class: string; reason: string; records: number }[];
   recent_gaps?: { class: string; reason: string; from: number; to: number; declared_at: string }[]; // newest first
+}
+
+export interface Uplink {
+  way: string;
+  up: boolean;
+  backlog_records: number;
+  trouble?: string;
+}
+
+export interface LinkWay {
+  name: string;
+  url: string;
+  interface?: string;
+  source?: string;
+  priority: number;
+  cost: number;
+  state: "unused" | "trying" | "up" | "down";
+  since: string | null;
+  bytes_out: number;
+  bytes_in: number;
+  connects: number;
+  trouble: string | null;
+}
+
+export interface LinkMove {
+  at: string;
+  from: string;
+  to: string;
+  reason: string;
+}
+
+export interface LinkQueue {
+  waiting: number;
+  oldest_seconds: number;
+  backlog: number;
+  sent: number;
+  share: number;
+  displaced: number;
+  expired: number;
+}
+
+// GET /api/v1/link
+export interface LinkState {
+  up: boolean;
+  way: string;
+  congestion: "none" | "mild" | "severe";
+  rate_bytes_per_second: number | null;
+  path?: { rtt_seconds: number };
+  queues: Record<"critical" | "high" | "medium" | "low", LinkQueue>;
+  ways: LinkWay[];
+  moves: LinkMove[];
 }
 
 export interface Pipeline {

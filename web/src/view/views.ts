@@ -8,6 +8,7 @@ import { CommandsPage } from "./commands.tsx";
 import { DevicePage } from "./device.tsx";
 import { DevicesPage } from "./devices.tsx";
 import { DiskPage } from "./disk.tsx";
+import { LinkPage } from "./link.tsx";
 import { Overview } from "./overview.tsx";
 import { PipelinesPage } from "./pipelines.tsx";
 import { SettingsPage } from "./settings.tsx";
@@ -37,6 +38,10 @@ export const views: readonly View[] = [
   { path: ["commands"], word: "commands", key: "c", icon: "M3 10 17 4l-4 13-3.5-5.5zM9.5 11.5 17 4", view: CommandsPage },
   { path: ["rules"], word: "pipelines", key: "r", icon: "M4 4h5v4H4zM11 12h5v4h-5zM6.5 8v6H11M9 6h4.500v6", view: PipelinesPage },
   { path: ["disk"], word: "disk", key: "l", icon: "M4 5c0-3 12-3 12 0v10c0 3-12 3-12 0zM4 5c0 3 12 3 12 0M4 10c0 3 12 3 12 0", view: DiskPage },
+  {
+    path: ["link"], word: "linkMenu", key: "u", icon: "M6 15a3.500 3.500 0 0 1 0-7 4.500 4.500 0 0 1 8.500-1A4 4 0 0 1 14 15M10 17v-6M7.500 13 10 10.500l2.500 2.500", view: LinkPage,
+    shown: () => Boolean(status.value?.uplink),
+  },
   { path: ["settings"], word: "settings", key: "s", icon: "M3 6h8M15 6h2M3 14h2M9 14h8M13 4v4M7 12v4", view: SettingsPage },
   {
     path: ["try"], word: "tryIt", key: "t", icon: "M8 3h4M9 3v5l-5 8.500h12L11 8V3M7 12h6", view: TryPage,
