@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/aside.hpp"
 #include "api/https.hpp"
 
 namespace skerry::api {
@@ -87,19 +88,21 @@ bool csrf_is_right(const Request& request, const identity::Login& login) {
   return identity::same_secret(as_bytes(request.header("x-csrf-token")), as_bytes(login.csrf));
 }
 
-void add_account_routes(http::Server& server, identity::Identity* identity, bool needed) {
-  server.route("POST", "/api/v1/login", [identity](const Request& q, Responder r) {
-    r.respond(identity == nullptr
-                  ? http::problem(404, "this gateway has no accounts: every door with an identity is turned off")
-                  : log_in(*identity, q));
+void add_account_routes(http::Server& server, Worker& worker, identity::Identity* identity, bool needed) {
+  server.route("POST", "/api/v1/login", [&worker, identity](const Request& q, Responder r) {
+    if (identity == nullptr)
+      return r.respond(http::problem(404, "this gateway has no accounts: every door with an identity is turned off"));
+    answer_aside(worker, q, std::move(r), [identity](const Request& kept) { return log_in(*identity, kept); });
   });
-  server.route("POST", "/api/v1/logout", [identity](const Request& q, Responder r) {
-    const auto token = login_token(q);
-    if (identity != nullptr && !token.empty()) identity->logout(token, origin_of(q));
-    Response response;
-    response.status = 204;
-    response.headers.push_back(cookie(q, {}));
-    r.respond(std::move(response));
+  server.route("POST", "/api/v1/logout", [&worker, identity](const Request& q, Responder r) {
+    answer_aside(worker, q, std::move(r), [identity](const Request& kept) {
+      const auto token = login_token(kept);
+      if (identity != nullptr && !token.empty()) identity->logout(token, origin_of(kept));
+      Response response;
+      response.status = 204;
+      response.headers.push_back(cookie(kept, {}));
+      return response;
+    });
   });
   server.route("GET", "/api/v1/me",
                [identity, needed](const Request& q, Responder r) { r.respond(me(identity, needed, q)); });

@@ -42,7 +42,8 @@ class ApiImpl final : public Api {
         post_(deps_, options.act, waiting_),
         server_(http::Server::make(deps_.loop, deps_.metrics, options.http)),
         events_(deps_, [this] { return status_.json(); }),
-        worker_(options.query_threads) {
+        worker_(options.query_threads),
+        identity_worker_(options.query_threads == 0 ? 0 : identity_threads, identity_waiting_max) {
     ground_routes();
     list_routes();
     config_routes();
@@ -57,7 +58,7 @@ class ApiImpl final : public Api {
                    [this](const Request& q, Responder r) { post_.meta(q, std::move(r)); });
     server_->route("GET", "/api/v1/events",
                    [this](const Request& q, Responder r) { events_.subscribe(q, std::move(r)); });
-    add_account_routes(*server_, deps_.identity, deps_.login_needed);
+    add_account_routes(*server_, identity_worker_, deps_.identity, deps_.login_needed);
     if (deps_.demo.act) demo_routes(*server_, deps_.demo);
     server_->assets(page_assets(fallback_page_));
   }
@@ -68,6 +69,7 @@ class ApiImpl final : public Api {
     return server_->listen(address, through);
   }
   http::Server& server() override { return *server_; }
+  Worker& identity_worker() override { return identity_worker_; }
   std::vector<http::RouteName> routes() const override { return server_->routes(); }
   void gate(http::Gate gate) override { server_->gate(std::move(gate)); }
   void reconfigure(const Options& options) override { server_->reconfigure(options.http); }
@@ -125,7 +127,8 @@ class ApiImpl final : public Api {
   Post post_;
   std::unique_ptr<http::Server> server_;
   Events events_;
-  Worker worker_;  // last: its thread ends first
+  Worker worker_;  // last: their threads end first
+  Worker identity_worker_;
 };
 
 void ApiImpl::ground_routes() {

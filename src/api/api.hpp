@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "act/act.hpp"
+#include "api/worker.hpp"
 #include "base/chance.hpp"
 #include "base/loop.hpp"
 #include "base/metrics.hpp"
@@ -110,7 +111,8 @@ class Api {
 
   // Code::busy: the port is taken. Gives the port that was chosen.
   virtual Result<std::uint16_t> listen(const Address& address, const Listen& through = {}) = 0;
-  virtual http::Server& server() = 0;  // for routes of others (https.hpp), before listen()
+  virtual http::Server& server() = 0;     // for routes of others (https.hpp), before listen()
+  virtual Worker& identity_worker() = 0;  // for theirs that take milliseconds; ends before the server
   virtual std::vector<http::RouteName> routes() const = 0;
   virtual void gate(http::Gate gate) = 0;  // before listen()
   // Takes of the options what http::Server::reconfigure() takes.

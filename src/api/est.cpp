@@ -1,6 +1,7 @@
 // EST's three paths: base64 of PKCS#10 in, base64 of PKCS#7 out, in one line (strongSwan takes no other).
 #include "api/est.hpp"
 
+#include "api/aside.hpp"
 #include "api/https.hpp"
 #include "identity/certificate.hpp"
 
@@ -85,19 +86,21 @@ Answer<Response> reenrol(const Request& q, Identity& identity) {
 
 }  // namespace
 
-void add_est(http::Server& server, Identity& identity) {
+void add_est(http::Server& server, Worker& worker, Identity& identity) {
   server.route("GET", "/.well-known/est/cacerts",
                [&identity](const Request&, Responder r) { r.respond(pkcs7(identity.authorities())); });
-  const auto post = [&server, &identity](std::string_view path, auto make) {
-    server.route("POST", path, [&identity, make](const Request& q, Responder r) {
-      auto made = make(q, identity);
-      if (made) return r.respond(std::move(*made));
-      auto response = problem(made.error());
-      // RFC 7030 3.2.3: so that a client tries again with its name and code.
-      for (auto& header : response.headers) {
-        if (header.name == "WWW-Authenticate") header.value = "Basic realm=\"skerry\"";
-      }
-      r.respond(std::move(response));
+  const auto post = [&](std::string_view path, auto make) {
+    server.route("POST", path, [&worker, &identity, make](const Request& q, Responder r) {
+      answer_aside(worker, q, std::move(r), [&identity, make](const Request& kept) {
+        auto made = make(kept, identity);
+        if (made) return std::move(*made);
+        auto response = problem(made.error());
+        // RFC 7030 3.2.3: so that a client tries again with its name and code.
+        for (auto& header : response.headers) {
+          if (header.name == "WWW-Authenticate") header.value = "Basic realm=\"skerry\"";
+        }
+        return response;
+      });
     });
   };
   post("/.well-known/est/simpleenroll", enrol);

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/aside.hpp"
 #include "api/est.hpp"
 #include "api/limits.hpp"
 #include "codec/json.hpp"
@@ -63,7 +64,8 @@ Json device_json(const identity::Device& device) {
 
 class HttpsImpl final : public Https {
  public:
-  HttpsImpl(http::Server& server, Identity& identity) : identity_(identity), server_(server) {
+  HttpsImpl(http::Server& server, Worker& worker, Identity& identity)
+      : identity_(identity), server_(server), worker_(worker) {
     route("POST", "/devices/register", &HttpsImpl::register_device);
     route("POST", "/devices/{id}/auth", &HttpsImpl::authenticate);
     route("POST", "/devices/{id}/challenge", &HttpsImpl::challenge);
@@ -74,7 +76,7 @@ class HttpsImpl final : public Https {
     route("GET", "/.well-known/jwks.json", &HttpsImpl::jwks);
     route("GET", "/pki/crl.pem", &HttpsImpl::crl);
     route("GET", "/pki/ca.pem", &HttpsImpl::ca);
-    add_est(server_, identity_);
+    add_est(server_, worker_, identity_);
   }
 
  private:
@@ -82,8 +84,10 @@ class HttpsImpl final : public Https {
 
   void route(std::string_view method, std::string_view pattern, Method answer) {
     server_.route(method, pattern, [this, answer](const Request& q, Responder r) {
-      auto made = (this->*answer)(q);
-      r.respond(made ? std::move(*made) : problem(made.error()));
+      answer_aside(worker_, q, std::move(r), [this, answer](const Request& kept) {
+        auto made = (this->*answer)(kept);
+        return made ? std::move(*made) : problem(made.error());
+      });
     });
   }
 
@@ -238,6 +242,7 @@ class HttpsImpl final : public Https {
 
   Identity& identity_;
   http::Server& server_;
+  Worker& worker_;
 };
 
 }  // namespace
@@ -251,8 +256,8 @@ http::Response problem(const identity::Refusal& refusal) {
   return response;
 }
 
-std::unique_ptr<Https> Https::add(http::Server& server, Identity& identity) {
-  return std::make_unique<HttpsImpl>(server, identity);
+std::unique_ptr<Https> Https::add(http::Server& server, Worker& worker, Identity& identity) {
+  return std::make_unique<HttpsImpl>(server, worker, identity);
 }
 
 bool is_renewal(std::string_view path) { return path == est_reenrol_path; }

@@ -2,11 +2,12 @@
 // lists.
 //
 // A client certificate is optional, because a new device has none. That one which is shown is believed, and that these
-// paths are asked for by TLS, is the gate's to find out. Everything on the loop's thread.
+// paths are asked for by TLS, is the gate's to find out. Answers are made on the worker's threads.
 #pragma once
 
 #include <memory>
 
+#include "api/worker.hpp"
 #include "http/http.hpp"
 #include "identity/identity.hpp"
 
@@ -15,7 +16,7 @@ namespace skerry::api {
 class Https {
  public:
   // Adds its routes; outlives the server.
-  static std::unique_ptr<Https> add(http::Server& server, identity::Identity& identity);
+  static std::unique_ptr<Https> add(http::Server& server, Worker& worker, identity::Identity& identity);
   virtual ~Https() = default;
 };
 

@@ -1,11 +1,9 @@
 // One bounded queue, a few threads.
 #include "api/worker.hpp"
 
-#include "api/limits.hpp"
-
 namespace skerry::api {
 
-Worker::Worker(int threads) {
+Worker::Worker(int threads, std::size_t most_waiting) : most_waiting_(most_waiting) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { loop(); });
 }
 
@@ -25,7 +23,7 @@ bool Worker::run(std::function<void()> work) {
   }
   {
     const std::scoped_lock lock(mutex_);
-    if (work_.size() >= queries_waiting_max) return false;
+    if (work_.size() >= most_waiting_) return false;
     work_.push_back(std::move(work));
   }
   changed_.notify_one();

@@ -8,12 +8,15 @@
 #include <thread>
 #include <vector>
 
+#include "api/limits.hpp"
+
 namespace skerry::api {
 
 class Worker {
  public:
-  explicit Worker(int threads);  // 0: work is done by run()'s caller
-  ~Worker();                     // finishes what runs, drops what waits
+  // 0 threads: work is done by run()'s caller.
+  explicit Worker(int threads, std::size_t most_waiting = queries_waiting_max);
+  ~Worker();  // finishes what runs, drops what waits
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -22,6 +25,7 @@ class Worker {
 
  private:
   void loop();
+  const std::size_t most_waiting_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> work_;

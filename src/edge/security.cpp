@@ -3,6 +3,7 @@
 
 #include <mutex>
 
+#include "api/worker.hpp"
 #include "base/logger.hpp"
 #include "base/secret_file.hpp"
 #include "edge/coap_access.hpp"
@@ -118,7 +119,7 @@ class SecurityImpl final : public Security {
     auto options = TRY(server_options("https"));
     options.client = tls::ClientCertificate::optional;  // judged by path: 401 says more than an alert
     https_ = TRY(tls::Server::make(options, metrics_));
-    door_ = api::Https::add(api.server(), *identity_);
+    door_ = api::Https::add(api.server(), api.identity_worker(), *identity_);
     const auto through = [this](const Address& address, Loop::Accept accept) {
       return https_->listen(seams_.http_loop, address, std::move(accept));
     };
@@ -169,9 +170,18 @@ class SecurityImpl final : public Security {
     return options;
   }
 
+  // Keeping house signs and syncs: beside the loop, which goes on when it is done.
   void tick() {
-    if (const auto done = identity_->tick(); !done)
-      logger::error("edge", "identity could not keep its house", {{"why", done.error().text()}});
+    keeper_.run([this, alive = alive_] {
+      if (const auto done = identity_->tick(); !done)
+        logger::error("edge", "identity could not keep its house", {{"why", done.error().text()}});
+      seams_.http_loop.post([this, alive] {
+        if (*alive) after_tick();
+      });
+    });
+  }
+
+  void after_tick() {
     const auto revision = identity_->revision();
     if (revision != revision_ || ++ticks_ >= ticks_between_rechecks) {
       revision_ = revision;
@@ -225,6 +235,7 @@ class SecurityImpl final : public Security {
   int ticks_ = 0;
   std::unique_ptr<Timer> timer_;
   std::shared_ptr<std::atomic<bool>> alive_ = std::make_shared<std::atomic<bool>>(true);
+  api::Worker keeper_{1};  // last: its thread ends first
 };
 
 }  // namespace

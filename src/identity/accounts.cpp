@@ -33,45 +33,47 @@ Result<Buffer> IdentityImpl::totp_secret(const Account& account) {
 }
 
 Answer<> IdentityImpl::add_account(std::string_view name, std::string_view role, std::string_view password) {
-  const auto held = lock();
-  look();
-  if (const auto good = check_id(name); !good) return refuse(Kind::invalid, "invalid", good.error().what);
-  if (!account_role_named(role)) return refuse(Kind::invalid, "invalid", "a role is viewer, operator or admin");
-  if (registry_.account(name) != nullptr)
-    return refuse(Kind::exists, "exists", "there is an account of that name already");
   TRY(good_password(password));
-  const Json data{{"role", role}, {"hash", hash_password(password, chance_)}};
-  return record({{"cli", here.address, "account", std::string(name), "ok", data.dump()}});
+  const auto hash = hash_password(password, chance_);
+  return durably([&]() -> Answer<> {
+    if (const auto good = check_id(name); !good) return refuse(Kind::invalid, "invalid", good.error().what);
+    if (!account_role_named(role)) return refuse(Kind::invalid, "invalid", "a role is viewer, operator or admin");
+    if (registry_.account(name) != nullptr)
+      return refuse(Kind::exists, "exists", "there is an account of that name already");
+    const Json data{{"role", role}, {"hash", hash}};
+    return record({{"cli", here.address, "account", std::string(name), "ok", data.dump()}});
+  });
 }
 
 Answer<> IdentityImpl::remove_account(std::string_view name) {
-  const auto held = lock();
-  look();
-  if (registry_.account(name) == nullptr) return std::unexpected(no_account());
-  return record({{"cli", here.address, "account_remove", std::string(name), "ok", {}}});
+  return durably([&]() -> Answer<> {
+    if (registry_.account(name) == nullptr) return std::unexpected(no_account());
+    return record({{"cli", here.address, "account_remove", std::string(name), "ok", {}}});
+  });
 }
 
 Answer<> IdentityImpl::set_account_password(std::string_view name, std::string_view password) {
-  const auto held = lock();
-  look();
-  if (registry_.account(name) == nullptr) return std::unexpected(no_account());
   TRY(good_password(password));
-  const Json data{{"hash", hash_password(password, chance_)}};
-  return record({{"cli", here.address, "account_password", std::string(name), "ok", data.dump()}});
+  const auto hash = hash_password(password, chance_);
+  return durably([&]() -> Answer<> {
+    if (registry_.account(name) == nullptr) return std::unexpected(no_account());
+    const Json data{{"hash", hash}};
+    return record({{"cli", here.address, "account_password", std::string(name), "ok", data.dump()}});
+  });
 }
 
 Answer<std::string> IdentityImpl::set_second_factor(std::string_view name, bool on) {
-  const auto held = lock();
-  look();
-  const auto* account = registry_.account(name);
-  if (account == nullptr) return std::unexpected(no_account());
-  const auto salt = on ? base64url(random_bytes(chance_, 16)) : std::string();
-  const Json data{{"salt", salt}};
-  TRY(record({{"cli", here.address, "account_totp", std::string(name), "ok", data.dump()}}));
-  if (!on) return std::string();
-  const auto secret = totp_secret(*registry_.account(name));
-  if (!secret) return refuse(Kind::unavailable, "no_secret", secret.error().text());
-  return totp_uri(*secret, name, options_.gateway_id);
+  return durably([&]() -> Answer<std::string> {
+    const auto* account = registry_.account(name);
+    if (account == nullptr) return std::unexpected(no_account());
+    const auto salt = on ? base64url(random_bytes(chance_, 16)) : std::string();
+    const Json data{{"salt", salt}};
+    TRY(record({{"cli", here.address, "account_totp", std::string(name), "ok", data.dump()}}));
+    if (!on) return std::string();
+    const auto secret = totp_secret(*registry_.account(name));
+    if (!secret) return refuse(Kind::unavailable, "no_secret", secret.error().text());
+    return totp_uri(*secret, name, options_.gateway_id);
+  });
 }
 
 std::vector<Account> IdentityImpl::accounts() {
@@ -92,35 +94,40 @@ bool IdentityImpl::code_is_right(const Account& account, std::string_view code) 
 
 Answer<Login> IdentityImpl::login(std::string_view name, std::string_view password, std::string_view code,
                                   const Origin& from) {
-  const auto held = lock();
-  look();
   const std::string who = "account " + std::string(name.substr(0, 64));  // apart from a device of that name
-  if (auto wait = waits(who, from)) {
-    refused(*wait, name, from, name);
-    return std::unexpected(*wait);
+  std::string stored;
+  {
+    const auto held = lock();
+    look();
+    if (auto wait = waits(who, from)) {
+      refused(*wait, name, from, name);
+      return std::unexpected(*wait);
+    }
+    if (const auto* const account = registry_.account(name)) stored = account->password;
   }
-  const auto* const account = registry_.account(name);
-  static const std::string nobody = hash_password("nobody", chance_);  // the same work for a name that is unknown
-  const bool right = password_matches(password, account == nullptr ? nobody : account->password);
-  const auto no = [&](const Refusal& refusal) -> Answer<Login> {
-    return std::unexpected(fail_login(refusal, who, from).error());
-  };
-  if (account == nullptr || !right) return no(wrong_login());
-  if (!account->totp_salt.empty()) {
-    if (code.empty()) return refuse(Kind::unauthenticated, "code_needed", "the code of the second factor is needed");
-    if (!code_is_right(*account, code)) return no(wrong_login());
-  }
-  guard_.succeeded(who, from.address);
-  const auto mono = clock_.mono();
-  std::erase_if(logins_, [mono](const auto& each) { return each.second.ends <= mono; });
-  if (logins_.size() >= limits::logins_max)
-    return refuse(Kind::unavailable, "too_many_sessions", "too many sessions are open");
-  Login made{base64url(random_bytes(chance_, 32)), base64url(random_bytes(chance_, 16)), *account};
-  logins_[hex(sha256(as_bytes(made.token)))] = {account->name, account->password,         account->totp_salt,
-                                                made.csrf,     mono + limits::login_idle, mono + limits::login_valid};
-  TRY(record(
-      {{"user:" + account->name, from.address, "login", account->name, "ok", Json{{"door", from.door}}.dump()}}));
-  return made;
+  const bool right = password_is_right(password, stored);
+  return durably([&]() -> Answer<Login> {
+    const auto* const account = registry_.account(name);
+    const auto no = [&](const Refusal& refusal) -> Answer<Login> {
+      return std::unexpected(fail_login(refusal, who, from).error());
+    };
+    if (account == nullptr || account->password != stored || !right) return no(wrong_login());
+    if (!account->totp_salt.empty()) {
+      if (code.empty()) return refuse(Kind::unauthenticated, "code_needed", "the code of the second factor is needed");
+      if (!code_is_right(*account, code)) return no(wrong_login());
+    }
+    guard_.succeeded(who, from.address);
+    const auto mono = clock_.mono();
+    std::erase_if(logins_, [mono](const auto& each) { return each.second.ends <= mono; });
+    if (logins_.size() >= limits::logins_max)
+      return refuse(Kind::unavailable, "too_many_sessions", "too many sessions are open");
+    Login made{base64url(random_bytes(chance_, 32)), base64url(random_bytes(chance_, 16)), *account};
+    logins_[hex(sha256(as_bytes(made.token)))] = {account->name, account->password,         account->totp_salt,
+                                                  made.csrf,     mono + limits::login_idle, mono + limits::login_valid};
+    TRY(record(
+        {{"user:" + account->name, from.address, "login", account->name, "ok", Json{{"door", from.door}}.dump()}}));
+    return made;
+  });
 }
 
 Answer<Login> IdentityImpl::by_login(std::string_view token) {

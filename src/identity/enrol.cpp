@@ -116,70 +116,70 @@ Entry IdentityImpl::register_entry(const Enrolment& wanted, std::string_view who
 }
 
 Answer<Enrolled> IdentityImpl::enrol(const Enrolment& asked, const Caller* by, const Origin& from) {
-  const auto held = lock();
-  look();
-  auto wanted = asked;
-  if (const auto good = check_id(wanted.id); !good) return std::unexpected(invalid(good.error()));
-  const auto attributes = Json::parse(wanted.attributes, nullptr, false);
-  if (!attributes.is_object() || wanted.attributes.size() > limits::attributes_bytes_max)
-    return refuse(Kind::invalid, "invalid", "attributes is a JSON object of at most 16 KiB");
-  if (wanted.location.empty() && attributes.contains("location") && attributes["location"].is_string())
-    wanted.location = attributes["location"].get<std::string>();
-  if (by == nullptr || by->role != Role::operator_) wanted.clearance.clear();  // nobody raises itself
-  const auto code = admit(wanted, by, from);
-  if (!code) {
-    if (code.error().reason != "claim_code_invalid") refused(code.error(), wanted.id, from, wanted.id);
-    return std::unexpected(code.error());
-  }
-  const auto key = key_of(wanted);
-  if (!key) {
-    refused(key.error(), wanted.id, from, wanted.id);
-    return std::unexpected(key.error());
-  }
-  auto certificate = sign(wanted.id, Role::device, *key, options_.pki.device_valid);
-  if (!certificate) return std::unexpected(certificate.error());
-  const auto who = by != nullptr ? by->text() : "device:" + wanted.id;
-  std::vector<Entry> entries;
-  std::vector<std::string> old;
-  if (const auto* const device = registry_.device(wanted.id)) {
-    for (const auto& serial : device->serials) {
-      if (!revoked(serial)) old.push_back(serial);
+  return durably([&]() -> Answer<Enrolled> {
+    auto wanted = asked;
+    if (const auto good = check_id(wanted.id); !good) return std::unexpected(invalid(good.error()));
+    const auto attributes = Json::parse(wanted.attributes, nullptr, false);
+    if (!attributes.is_object() || wanted.attributes.size() > limits::attributes_bytes_max)
+      return refuse(Kind::invalid, "invalid", "attributes is a JSON object of at most 16 KiB");
+    if (wanted.location.empty() && attributes.contains("location") && attributes["location"].is_string())
+      wanted.location = attributes["location"].get<std::string>();
+    if (by == nullptr || by->role != Role::operator_) wanted.clearance.clear();  // nobody raises itself
+    const auto code = admit(wanted, by, from);
+    if (!code) {
+      if (code.error().reason != "claim_code_invalid") refused(code.error(), wanted.id, from, wanted.id);
+      return std::unexpected(code.error());
     }
-    if (wanted.name.empty()) wanted.name = device->name;
-    if (wanted.type.empty()) wanted.type = device->type;
-  }
-  if (!old.empty())
-    entries.push_back(
-        {who, from.address, "revoke", wanted.id, "ok", Json{{"serials", old}, {"reason", "cessation"}}.dump()});
-  entries.push_back(register_entry(wanted, who, from, *code));
-  entries.push_back(issue_entry(*certificate, who, from, wanted.id, {}));
-  if (auto done = record(std::move(entries)); !done) return std::unexpected(done.error());
-  return Enrolled{*registry_.device(wanted.id), pki_->chain_pem(*certificate), *certificate};
+    const auto key = key_of(wanted);
+    if (!key) {
+      refused(key.error(), wanted.id, from, wanted.id);
+      return std::unexpected(key.error());
+    }
+    auto certificate = sign(wanted.id, Role::device, *key, options_.pki.device_valid);
+    if (!certificate) return std::unexpected(certificate.error());
+    const auto who = by != nullptr ? by->text() : "device:" + wanted.id;
+    std::vector<Entry> entries;
+    std::vector<std::string> old;
+    if (const auto* const device = registry_.device(wanted.id)) {
+      for (const auto& serial : device->serials) {
+        if (!revoked(serial)) old.push_back(serial);
+      }
+      if (wanted.name.empty()) wanted.name = device->name;
+      if (wanted.type.empty()) wanted.type = device->type;
+    }
+    if (!old.empty())
+      entries.push_back(
+          {who, from.address, "revoke", wanted.id, "ok", Json{{"serials", old}, {"reason", "cessation"}}.dump()});
+    entries.push_back(register_entry(wanted, who, from, *code));
+    entries.push_back(issue_entry(*certificate, who, from, wanted.id, {}));
+    if (auto done = record(std::move(entries)); !done) return std::unexpected(done.error());
+    return Enrolled{*registry_.device(wanted.id), pki_->chain_pem(*certificate), *certificate};
+  });
 }
 
 Answer<Enrolled> IdentityImpl::renew(const Caller& caller, std::string_view csr_pem, const Origin& from) {
-  const auto held = lock();
-  look();
-  const auto request = read_request_pem(csr_pem);
-  if (!request) return refuse(Kind::invalid, "invalid", "csr: " + request.error().what);
-  if (!request->common_name.empty() && request->common_name != caller.id)
-    return refuse(Kind::forbidden, "name_mismatch", "the request is for another name than the client certificate's");
-  const auto* const device = registry_.device(caller.id);
-  if (device == nullptr) return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
-  const auto* const old = registry_.certificate(caller.serial);
-  const bool expired = time() >= caller.until;
-  if (expired && (old == nullptr || request->key.id() != old->key_id))
-    return refuse(Kind::forbidden, "key_mismatch", "an expired certificate renews with its own key only");
-  auto certificate = sign(caller.id, Role::device, request->key, options_.pki.device_valid);
-  if (!certificate) return std::unexpected(certificate.error());
-  auto entry = issue_entry(*certificate, caller.text(), from, caller.id, caller.serial);
-  if (expired) {
-    auto data = Json::parse(entry.data);
-    data["after_expiry"] = true;
-    entry.data = data.dump();
-  }
-  if (auto done = record({std::move(entry)}); !done) return std::unexpected(done.error());
-  return Enrolled{*registry_.device(caller.id), pki_->chain_pem(*certificate), *certificate};
+  return durably([&]() -> Answer<Enrolled> {
+    const auto request = read_request_pem(csr_pem);
+    if (!request) return refuse(Kind::invalid, "invalid", "csr: " + request.error().what);
+    if (!request->common_name.empty() && request->common_name != caller.id)
+      return refuse(Kind::forbidden, "name_mismatch", "the request is for another name than the client certificate's");
+    const auto* const device = registry_.device(caller.id);
+    if (device == nullptr) return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
+    const auto* const old = registry_.certificate(caller.serial);
+    const bool expired = time() >= caller.until;
+    if (expired && (old == nullptr || request->key.id() != old->key_id))
+      return refuse(Kind::forbidden, "key_mismatch", "an expired certificate renews with its own key only");
+    auto certificate = sign(caller.id, Role::device, request->key, options_.pki.device_valid);
+    if (!certificate) return std::unexpected(certificate.error());
+    auto entry = issue_entry(*certificate, caller.text(), from, caller.id, caller.serial);
+    if (expired) {
+      auto data = Json::parse(entry.data);
+      data["after_expiry"] = true;
+      entry.data = data.dump();
+    }
+    if (auto done = record({std::move(entry)}); !done) return std::unexpected(done.error());
+    return Enrolled{*registry_.device(caller.id), pki_->chain_pem(*certificate), *certificate};
+  });
 }
 
 Answer<> IdentityImpl::revoke_serials(const std::vector<std::string>& serials, std::string_view id,
@@ -195,27 +195,27 @@ Answer<> IdentityImpl::revoke_serials(const std::vector<std::string>& serials, s
 }
 
 Answer<> IdentityImpl::revoke(std::string_view id, std::string_view reason, const Caller& by, const Origin& from) {
-  const auto held = lock();
-  look();
-  if (by.role == Role::device && by.id != id)
-    return refuse(Kind::forbidden, "forbidden", "a device may revoke itself only");
-  static constexpr std::string_view known[] = {"unspecified", "key_compromise", "cessation"};
-  if (std::ranges::find(known, reason) == std::end(known))
-    return refuse(Kind::invalid, "invalid", "reason is one of unspecified, key_compromise, cessation");
-  std::vector<std::string> serials;
-  if (const auto* const device = registry_.device(id)) {
-    for (const auto& serial : device->serials) {
-      if (!revoked(serial)) serials.push_back(serial);
+  return durably([&]() -> Answer<> {
+    if (by.role == Role::device && by.id != id)
+      return refuse(Kind::forbidden, "forbidden", "a device may revoke itself only");
+    static constexpr std::string_view known[] = {"unspecified", "key_compromise", "cessation"};
+    if (std::ranges::find(known, reason) == std::end(known))
+      return refuse(Kind::invalid, "invalid", "reason is one of unspecified, key_compromise, cessation");
+    std::vector<std::string> serials;
+    if (const auto* const device = registry_.device(id)) {
+      for (const auto& serial : device->serials) {
+        if (!revoked(serial)) serials.push_back(serial);
+      }
+      if (device->status == "revoked" && serials.empty()) return {};
+    } else if (registry_.certificate(id) != nullptr) {  // a serial: one certificate, of an operator for instance
+      const auto serial = std::string(id);
+      if (revoked(serial)) return {};
+      return revoke_serials({serial}, "certificate:" + serial, reason, by.text(), from);
+    } else {
+      return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
     }
-    if (device->status == "revoked" && serials.empty()) return {};
-  } else if (registry_.certificate(id) != nullptr) {  // a serial: one certificate, of an operator for instance
-    const auto serial = std::string(id);
-    if (revoked(serial)) return {};
-    return revoke_serials({serial}, "certificate:" + serial, reason, by.text(), from);
-  } else {
-    return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
-  }
-  return revoke_serials(serials, id, reason, by.text(), from);
+    return revoke_serials(serials, id, reason, by.text(), from);
+  });
 }
 
 // ---- the commands' side ----
@@ -229,113 +229,113 @@ const std::string commander = "cli";
 
 Answer<std::vector<NewCode>> IdentityImpl::make_codes(std::size_t count, std::string_view id,
                                                       std::chrono::seconds valid) {
-  const auto held = lock();
-  look();
-  if (count == 0 || count > limits::codes_per_call_max)
-    return refuse(Kind::invalid, "invalid", "between 1 and 100000 codes can be made at once");
-  if (!id.empty()) {
-    if (const auto good = check_id(id); !good) return std::unexpected(invalid(good.error()));
-  }
-  std::vector<NewCode> codes;
-  std::vector<Entry> entries;
-  const auto expires = time() + valid;
-  for (std::size_t i = 0; i < count; ++i) {
-    auto code = random_code(chance_, 4);
-    Json data{{"hash", hash_of_code(code)}, {"id", id}, {"expires", time_text(expires)}};
-    entries.push_back({commander, here.address, "claim", std::string(id), "ok", data.dump()});
-    codes.push_back({std::move(code), std::string(id), expires});
-  }
-  if (auto done = record(std::move(entries)); !done) return std::unexpected(done.error());
-  return codes;
+  return durably([&]() -> Answer<std::vector<NewCode>> {
+    if (count == 0 || count > limits::codes_per_call_max)
+      return refuse(Kind::invalid, "invalid", "between 1 and 100000 codes can be made at once");
+    if (!id.empty()) {
+      if (const auto good = check_id(id); !good) return std::unexpected(invalid(good.error()));
+    }
+    std::vector<NewCode> codes;
+    std::vector<Entry> entries;
+    const auto expires = time() + valid;
+    for (std::size_t i = 0; i < count; ++i) {
+      auto code = random_code(chance_, 4);
+      Json data{{"hash", hash_of_code(code)}, {"id", id}, {"expires", time_text(expires)}};
+      entries.push_back({commander, here.address, "claim", std::string(id), "ok", data.dump()});
+      codes.push_back({std::move(code), std::string(id), expires});
+    }
+    if (auto done = record(std::move(entries)); !done) return std::unexpected(done.error());
+    return codes;
+  });
 }
 
 Answer<> IdentityImpl::preregister(const std::vector<Secret>& all) {
-  const auto held = lock();
-  look();
-  std::vector<Entry> entries;
-  for (const auto& [id, secret] : all) {
-    if (const auto good = check_id(id); !good)
-      return refuse(Kind::invalid, "invalid", "\"" + id + "\": " + good.error().what);
-    if (secret.size() < 12 || secret.size() > 256)
-      return refuse(Kind::invalid, "invalid", id + ": a secret has 12 to 256 characters");
-    const Json data{{"hash", hash_of_code(secret)}, {"id", id}, {"expires", "9999-12-31T23:59:59Z"}};
-    entries.push_back({commander, here.address, "claim", id, "ok", data.dump()});
-  }
-  return record(std::move(entries));
+  return durably([&]() -> Answer<> {
+    std::vector<Entry> entries;
+    for (const auto& [id, secret] : all) {
+      if (const auto good = check_id(id); !good)
+        return refuse(Kind::invalid, "invalid", "\"" + id + "\": " + good.error().what);
+      if (secret.size() < 12 || secret.size() > 256)
+        return refuse(Kind::invalid, "invalid", id + ": a secret has 12 to 256 characters");
+      const Json data{{"hash", hash_of_code(secret)}, {"id", id}, {"expires", "9999-12-31T23:59:59Z"}};
+      entries.push_back({commander, here.address, "claim", id, "ok", data.dump()});
+    }
+    return record(std::move(entries));
+  });
 }
 
 Answer<> IdentityImpl::set_password(std::string_view id, std::string_view password) {
-  const auto held = lock();
-  look();
-  if (registry_.device(id) == nullptr)
-    return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
-  if (password.size() < 8 || password.size() > 1024)
-    return refuse(Kind::invalid, "invalid", "a password has 8 to 1024 characters");
-  const Json data{{"hash", hash_password(password, chance_)}};
-  return record({{commander, here.address, "password", std::string(id), "ok", data.dump()}});
+  return durably([&]() -> Answer<> {
+    if (registry_.device(id) == nullptr)
+      return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
+    if (password.size() < 8 || password.size() > 1024)
+      return refuse(Kind::invalid, "invalid", "a password has 8 to 1024 characters");
+    const Json data{{"hash", hash_password(password, chance_)}};
+    return record({{commander, here.address, "password", std::string(id), "ok", data.dump()}});
+  });
 }
 
 Answer<> IdentityImpl::add_device(const Enrolment& wanted) {
-  const auto held = lock();
-  look();
-  if (const auto good = check_id(wanted.id); !good) return std::unexpected(invalid(good.error()));
-  if (registry_.device(wanted.id) != nullptr)
-    return refuse(Kind::exists, "exists", "a device of that id is registered already");
-  return record({register_entry(wanted, commander, here, {})});
+  return durably([&]() -> Answer<> {
+    if (const auto good = check_id(wanted.id); !good) return std::unexpected(invalid(good.error()));
+    if (registry_.device(wanted.id) != nullptr)
+      return refuse(Kind::exists, "exists", "a device of that id is registered already");
+    return record({register_entry(wanted, commander, here, {})});
+  });
 }
 
 Answer<Enrolled> IdentityImpl::issue(std::string_view id, Role role, const Key& key, std::chrono::seconds valid) {
-  const auto held = lock();
-  look();
-  if (const auto good = check_id(id); !good) return std::unexpected(invalid(good.error()));
-  if (const auto strong = key.check_strength(); !strong) return std::unexpected(invalid(strong.error()));
-  auto certificate = sign(id, role, key, valid.count() == 0 ? options_.pki.device_valid : valid);
-  if (!certificate) return std::unexpected(certificate.error());
-  std::vector<Entry> entries;
-  Device device{.id = std::string(id)};
-  if (role == Role::device) {
-    if (const auto* const known = registry_.device(id); known == nullptr || known->status == "revoked") {
-      Enrolment wanted{.id = std::string(id)};
-      if (known != nullptr)
-        wanted = {.id = known->id,
-                  .name = known->name,
-                  .type = known->type,
-                  .attributes = known->attributes,
-                  .location = known->location};
-      entries.push_back(register_entry(wanted, commander, here, {}));
+  return durably([&]() -> Answer<Enrolled> {
+    if (const auto good = check_id(id); !good) return std::unexpected(invalid(good.error()));
+    if (const auto strong = key.check_strength(); !strong) return std::unexpected(invalid(strong.error()));
+    auto certificate = sign(id, role, key, valid.count() == 0 ? options_.pki.device_valid : valid);
+    if (!certificate) return std::unexpected(certificate.error());
+    std::vector<Entry> entries;
+    Device device{.id = std::string(id)};
+    if (role == Role::device) {
+      if (const auto* const known = registry_.device(id); known == nullptr || known->status == "revoked") {
+        Enrolment wanted{.id = std::string(id)};
+        if (known != nullptr)
+          wanted = {.id = known->id,
+                    .name = known->name,
+                    .type = known->type,
+                    .attributes = known->attributes,
+                    .location = known->location};
+        entries.push_back(register_entry(wanted, commander, here, {}));
+      }
     }
-  }
-  entries.push_back(issue_entry(*certificate, commander, here, id, {}));
-  if (auto done = record(std::move(entries)); !done) return std::unexpected(done.error());
-  if (role == Role::device) device = *registry_.device(id);
-  return Enrolled{device, pki_->chain_pem(*certificate), *certificate};
+    entries.push_back(issue_entry(*certificate, commander, here, id, {}));
+    if (auto done = record(std::move(entries)); !done) return std::unexpected(done.error());
+    if (role == Role::device) device = *registry_.device(id);
+    return Enrolled{device, pki_->chain_pem(*certificate), *certificate};
+  });
 }
 
 Answer<Enrolled> IdentityImpl::renew_by_operator(std::string_view id, const Origin& from) {
-  const auto held = lock();
-  look();
-  const auto* const device = registry_.device(id);
-  if (device == nullptr) return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
-  const auto newest = std::ranges::find_if(device->serials.rbegin(), device->serials.rend(),
-                                           [this](const auto& serial) { return !revoked(serial); });
-  if (newest == device->serials.rend())
-    return refuse(Kind::not_found, "no_certificate",
-                  "the device has no certificate that is not revoked; make a claim code for it");
-  const auto key = Key::from_public_pem(registry_.certificate(*newest)->public_key);
-  if (!key) return refuse(Kind::unavailable, "no_key", "the device's key is not known");
-  auto certificate = sign(id, Role::device, *key, options_.pki.device_valid);
-  if (!certificate) return std::unexpected(certificate.error());
-  if (auto done = record({issue_entry(*certificate, commander, from, id, *newest)}); !done)
-    return std::unexpected(done.error());
-  return Enrolled{*registry_.device(id), pki_->chain_pem(*certificate), *certificate};
+  return durably([&]() -> Answer<Enrolled> {
+    const auto* const device = registry_.device(id);
+    if (device == nullptr) return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
+    const auto newest = std::ranges::find_if(device->serials.rbegin(), device->serials.rend(),
+                                             [this](const auto& serial) { return !revoked(serial); });
+    if (newest == device->serials.rend())
+      return refuse(Kind::not_found, "no_certificate",
+                    "the device has no certificate that is not revoked; make a claim code for it");
+    const auto key = Key::from_public_pem(registry_.certificate(*newest)->public_key);
+    if (!key) return refuse(Kind::unavailable, "no_key", "the device's key is not known");
+    auto certificate = sign(id, Role::device, *key, options_.pki.device_valid);
+    if (!certificate) return std::unexpected(certificate.error());
+    if (auto done = record({issue_entry(*certificate, commander, from, id, *newest)}); !done)
+      return std::unexpected(done.error());
+    return Enrolled{*registry_.device(id), pki_->chain_pem(*certificate), *certificate};
+  });
 }
 
 Answer<> IdentityImpl::release(std::string_view id) {
-  const auto held = lock();
-  look();
-  if (registry_.device(id) == nullptr)
-    return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
-  return record({{commander, here.address, "release", std::string(id), "ok", {}}});
+  return durably([&]() -> Answer<> {
+    if (registry_.device(id) == nullptr)
+      return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
+    return record({{commander, here.address, "release", std::string(id), "ok", {}}});
+  });
 }
 
 }  // namespace skerry::identity

@@ -113,16 +113,16 @@ Clockwork IdentityImpl::clockwork() {
 }
 
 Answer<> IdentityImpl::trust_clock(const Caller& by, const Origin& from) {
-  const auto held = lock();
-  look();
-  const auto until = std::max(known_time_.floor(), time());
-  const auto wall = clock_.wall();
-  known_time_.accept(wall);
-  if (time() != wall)
-    return refuse(Kind::invalid, "clock_impossible",
-                  "the clock is earlier than this program, or than the site's authorities");
-  mark_clock(by.text(), from.address, until, "operator");
-  return {};
+  return durably([&]() -> Answer<> {
+    const auto until = std::max(known_time_.floor(), time());
+    const auto wall = clock_.wall();
+    known_time_.accept(wall);
+    if (time() != wall)
+      return refuse(Kind::invalid, "clock_impossible",
+                    "the clock is earlier than this program, or than the site's authorities");
+    mark_clock(by.text(), from.address, until, "operator");
+    return {};
+  });
 }
 
 Wall IdentityImpl::now() {
@@ -148,10 +148,18 @@ void IdentityImpl::look() {
 }
 
 Answer<> IdentityImpl::record(std::vector<Entry> entries, bool durable) {
-  const auto done = journal_->append(entries, time(), durable);
+  const auto done = journal_->append(entries, time());
   told_revision_.store(revision_ + registry_.revision(), std::memory_order_release);
+  if (done && durable) unsynced_ = journal_->end();
   if (done) return {};
   logger::error("identity", "the audit journal takes nothing", {{"why", done.error().text()}});
+  return refuse(Kind::unavailable, "journal_failed", "the gateway cannot write its audit journal");
+}
+
+Answer<> IdentityImpl::synced(std::uint64_t upto) {
+  const auto done = journal_->sync(upto);
+  if (done) return {};
+  logger::error("identity", "the audit journal cannot be synced", {{"why", done.error().text()}});
   return refuse(Kind::unavailable, "journal_failed", "the gateway cannot write its audit journal");
 }
 
@@ -210,8 +218,12 @@ void IdentityImpl::taken_over(std::string_view id, const Origin& from) {
 }
 
 Result<> IdentityImpl::seal() {
-  const auto held = lock();
-  return journal_->seal(pki_->signing_key(), time());
+  auto held = lock();
+  const auto head = TRY(journal_->to_seal());
+  const auto key = pki_->signing_key();
+  const auto at = time();
+  held.unlock();
+  return head ? journal_->seal(*head, key, at) : Result<>{};
 }
 
 // ---- policy and revocation list, as files ----
@@ -351,7 +363,7 @@ std::vector<std::pair<std::string, Issued>> IdentityImpl::certificates() {
 // ---- time passes ----
 
 Result<> IdentityImpl::tick() {
-  const auto held = lock();
+  auto held = lock();
   look();
   const auto mono = clock_.mono();
   if (mono - looked_at_files_ >= files_every) {
@@ -374,10 +386,11 @@ Result<> IdentityImpl::tick() {
   if (!stale) crl_stale_told_ = false;
   if (mono - sealed_at_ >= seal_every) {
     sealed_at_ = mono;
-    TRY(journal_->seal(pki_->signing_key(), at));
     TRY(tokens_->rotate(at));
     registry_.forget_sessions(at);
     std::erase_if(challenges_, [mono](const auto& each) { return each.second.expires <= mono; });
+    held.unlock();  // what follows waits for the disk
+    return seal();
   }
   return {};
 }

@@ -103,8 +103,25 @@ class IdentityImpl final : public Identity {
   void mark_clock(std::string_view who, std::string_view from, Wall lowered_from, std::string_view why);
   void clock_is_right();
   void look();  // what other processes did
-  // On disk when it returns. An error is told, and refuses.
+  // Written, and on disk within a second; where `durable`, before durably() answers. An error is told, and refuses.
   Answer<> record(std::vector<Entry> entries, bool durable = true);
+  // Work with the lock held, then the sync of what it recorded without it: nobody at a door waits for the disk, and
+  // those who are granted something at once share a sync.
+  template <typename Work>
+  auto durably(Work work) -> decltype(work()) {
+    std::uint64_t upto = 0;
+    auto answer = [&] {
+      const auto held = lock();
+      look();
+      auto made = work();
+      upto = std::exchange(unsynced_, 0);
+      return made;
+    }();
+    if (upto == 0) return answer;
+    if (auto done = synced(upto); !done) return std::unexpected(done.error());
+    return answer;
+  }
+  Answer<> synced(std::uint64_t upto);
   Result<> read_policy(bool first);
   Result<> read_crl();
   bool crl_is_stale(Wall at) const { return crl_next_update_ != Wall{} && crl_next_update_ < at; }
@@ -117,6 +134,8 @@ class IdentityImpl final : public Identity {
   void prove(const Certificate& certificate, const Origin& from);
   Answer<Caller> caller_of(const Certificate& certificate);
   std::optional<Refusal> waits(std::string_view name, const Origin& from);
+  // Without the lock, because scrypt takes its time. Nobody has the password of an empty `stored`, which takes as long.
+  bool password_is_right(std::string_view password, const std::string& stored);
   // `guessable`: what failed can be guessed, so `who` is locked out after too many; a certificate or token cannot, and
   // one device with a bad one must not lock out the others behind its address.
   Answer<Caller> fail_login(Refusal refusal, std::string_view who, const Origin& from, bool guessable = true);
@@ -163,6 +182,7 @@ class IdentityImpl final : public Identity {
   std::optional<Pki> pki_;
   std::optional<Tokens> tokens_;
   std::unique_ptr<Journal> journal_;
+  std::uint64_t unsynced_ = 0;  // the journal up to there is promised to be on disk
   Registry registry_;
   Policy policy_ = Policy::standard();
   std::string policy_text_;

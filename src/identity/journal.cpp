@@ -54,8 +54,8 @@ bool next_line(std::string_view& text, std::string_view& line) {
 
 }  // namespace
 
-Result<std::unique_ptr<File>> lock_folder(Files& files, std::string_view dir) {
-  const auto path = join_path(dir, "lock");
+Result<std::unique_ptr<File>> lock_folder(Files& files, std::string_view dir, std::string_view what) {
+  const auto path = join_path(dir, what);
   for (int i = 0;; ++i) {
     auto held = files.lock(path);
     if (held || held.error().code != Code::busy || i == lock_tries) return held;
@@ -103,7 +103,9 @@ Result<> Journal::read_on() {
   return {};
 }
 
-Result<> Journal::append(const std::vector<Entry>& entries, Wall at, bool durable) {
+Result<> Journal::append(const std::vector<Entry>& entries, Wall at) {
+  if (sync_failed_)
+    return fail(Code::io, "could not be synced, so nothing more is written", join_path(dir_, journal_file));
   const auto lock = TRY(lock_folder(files_, dir_));
   TRY(catch_up());
   if (TRY(file_->size()) != at_) TRY(file_->truncate(at_));  // a line that a crash left unfinished
@@ -118,22 +120,48 @@ Result<> Journal::append(const std::vector<Entry>& entries, Wall at, bool durabl
     text += '\n';
   }
   TRY(file_->write(at_, as_bytes(text)));
-  if (durable) TRY(file_->sync());
   return read_on();
 }
 
-Result<> Journal::seal(const Key& key, Wall at) {
+Result<> Journal::sync(std::uint64_t upto) {
+  const std::scoped_lock one(sync_mutex_);
+  if (synced_ >= upto) return {};
+  if (sync_failed_) return fail(Code::io, "could not be synced", join_path(dir_, journal_file));
+  const std::uint64_t end = at_;
+  if (auto done = file_->sync(); !done) {
+    sync_failed_ = true;
+    return done;
+  }
+  synced_ = end;
+  return {};
+}
+
+Result<std::optional<Journal::Head>> Journal::to_seal() {
   TRY(catch_up());
-  if (sealed_ == next_ || key.empty()) return {};
-  const auto lock = TRY(lock_folder(files_, dir_));
-  TRY(catch_up());
-  TRY(file_->sync());
+  if (sealed_ == next_) return std::nullopt;
+  return Head{next_, last_hash_, at_};
+}
+
+Result<> Journal::seal(const Head& head, const Key& key, Wall at) {
+  if (key.empty()) return {};
+  const auto lock = TRY(lock_folder(files_, dir_, "seal.lock"));
+  const auto path = join_path(dir_, journal_head_file);
+  if (TRY(files_.exists(path))) {
+    const auto bytes = TRY(read_file(files_, path, limits::line_bytes_max));
+    const auto there = Json::parse(as_text(bytes), nullptr, false);
+    // Another process, or thread, has signed more meanwhile.
+    if (there.is_object() && there.value("entries", Json()) > Json(head.entries)) return {};
+  }
+  TRY(sync(head.end));
   const auto time = format_rfc3339(to_event(at));
-  const auto signature = TRY(key.sign(as_bytes(head_text(next_, last_hash_, time))));
-  Json head{
-      {"entries", next_}, {"hash", last_hash_}, {"at", time}, {"key", key.id()}, {"signature", base64(signature)}};
-  TRY(replace_secret_file(files_, join_path(dir_, journal_head_file), as_bytes(head.dump() + "\n")));
-  sealed_ = next_;
+  const auto signature = TRY(key.sign(as_bytes(head_text(head.entries, head.hash, time))));
+  const Json text{{"entries", head.entries},
+                  {"hash", head.hash},
+                  {"at", time},
+                  {"key", key.id()},
+                  {"signature", base64(signature)}};
+  TRY(replace_secret_file(files_, path, as_bytes(text.dump() + "\n")));
+  sealed_ = head.entries;
   return {};
 }
 

@@ -3,11 +3,15 @@
 //
 // Each line holds the SHA-256 of the line before it, and a head file beside it names the last line and is signed, so
 // that a changed, missing or cut-off line shows. Several processes append in turn (the gateway, `skerry device claim`):
-// a lock file is held for the append only, and each first reads what the others wrote. Any thread, one call at a time.
+// a lock file is held for the append only, and each first reads what the others wrote. Any thread, one call at a time;
+// but sync() and seal() wait for the disk, and may be called beside the others, without whatever lock guards those.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,13 +39,21 @@ class Journal {
   // Makes the files when missing. What is there is applied before it returns.
   static Result<std::unique_ptr<Journal>> open(Files& files, std::string_view dir, Apply apply);
 
-  // Code::damaged: what is there is no journal; nothing was appended.
-  Result<> append(const std::vector<Entry>& entries, Wall at, bool durable);
-  Result<> catch_up();  // what other processes have written meanwhile; cheap when nothing
-  // Signs what is there; does nothing when the last seal still says it.
-  Result<> seal(const Key& key, Wall at);
-  std::uint64_t entries() const { return next_; }
-  std::string head() const { return last_hash_; }
+  // Written, and not yet on disk. Code::damaged: what is there is no journal; nothing was appended.
+  Result<> append(const std::vector<Entry>& entries, Wall at);
+  Result<> catch_up();                       // what other processes have written meanwhile; cheap when nothing
+  std::uint64_t end() const { return at_; }  // in bytes
+  // What lies before `upto` is on disk when it returns; callers that wait at once share one sync. A disk that failed is
+  // not asked again: from then on everything fails.
+  Result<> sync(std::uint64_t upto);
+
+  struct Head {
+    std::uint64_t entries = 0;
+    std::string hash;  // of the last of them
+    std::uint64_t end = 0;
+  };
+  Result<std::optional<Head>> to_seal();  // nothing where the last seal still says it
+  Result<> seal(const Head& head, const Key& key, Wall at);
 
  private:
   Journal(Files& files, std::string dir, Apply apply) : files_(files), dir_(std::move(dir)), apply_(std::move(apply)) {}
@@ -51,10 +63,13 @@ class Journal {
   std::string dir_;
   Apply apply_;
   std::unique_ptr<File> file_;
-  std::uint64_t at_ = 0;  // bytes applied: whole lines
+  std::atomic<std::uint64_t> at_{0};  // bytes applied: whole lines
   std::uint64_t next_ = 0;
   std::string last_hash_;
-  std::uint64_t sealed_ = UINT64_MAX;
+  std::atomic<std::uint64_t> sealed_{UINT64_MAX};
+  std::mutex sync_mutex_;
+  std::uint64_t synced_ = 0;
+  std::atomic<bool> sync_failed_{false};
 };
 
 struct JournalReport {
@@ -69,7 +84,7 @@ Result<JournalReport> verify_journal(Files& files, std::string_view dir, const s
 inline constexpr std::string_view journal_file = "journal.ndjson";
 inline constexpr std::string_view journal_head_file = "journal.head";
 
-// Held while it lives; waits for another process, up to a minute.
-Result<std::unique_ptr<File>> lock_folder(Files& files, std::string_view dir);
+// Held while it lives; waits for another process, up to a minute. `what`: a lock of its own beside the folder's.
+Result<std::unique_ptr<File>> lock_folder(Files& files, std::string_view dir, std::string_view what = "lock");
 
 }  // namespace skerry::identity

@@ -33,17 +33,17 @@ Result<Buffer> IdentityImpl::site_secret() {
 }
 
 Answer<std::string> IdentityImpl::make_psk(std::string_view id) {
-  const auto held = lock();
-  look();
-  const auto* const device = registry_.device(id);
-  if (device == nullptr) return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
-  if (device->status == "revoked") return refuse(Kind::forbidden, "certificate_revoked", "the device is revoked");
-  const auto secret = site_secret();
-  if (!secret) return refuse(Kind::unavailable, "no_secret", secret.error().text());
-  const auto salt = base64url(random_bytes(chance_, 16));
-  const nlohmann::ordered_json data{{"salt", salt}};
-  TRY(record({{"cli", "local", "psk", std::string(id), "ok", data.dump()}}));
-  return key_text(*secret, id, salt);
+  return durably([&]() -> Answer<std::string> {
+    const auto* const device = registry_.device(id);
+    if (device == nullptr) return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
+    if (device->status == "revoked") return refuse(Kind::forbidden, "certificate_revoked", "the device is revoked");
+    const auto secret = site_secret();
+    if (!secret) return refuse(Kind::unavailable, "no_secret", secret.error().text());
+    const auto salt = base64url(random_bytes(chance_, 16));
+    const nlohmann::ordered_json data{{"salt", salt}};
+    TRY(record({{"cli", "local", "psk", std::string(id), "ok", data.dump()}}));
+    return key_text(*secret, id, salt);
+  });
 }
 
 Buffer IdentityImpl::psk_of(std::string_view id) {

@@ -16,28 +16,28 @@ std::string time_text(Wall at) { return format_rfc3339(to_event(at)); }
 }  // namespace
 
 Answer<Token> IdentityImpl::authenticate(std::string_view id, const Caller& caller, const Origin& from) {
-  const auto held = lock();
-  look();
-  const auto* const device = registry_.device(id);
-  if (device == nullptr) return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
-  if (caller.role != Role::device || caller.id != id || caller.serial.empty()) {
-    const Refusal other{Kind::unauthenticated, "certificate_name_mismatch",
-                        "the client certificate is another identity's"};
-    refused(other, caller.text(), from, id);
-    return std::unexpected(other);
-  }
-  const auto at = time();
-  Claims claims{.id = base64url(random_bytes(chance_, 16)),
-                .device_id = device->id,
-                .device_type = device->type,
-                .issued_at = at,
-                .expires_at = at + limits::token_valid};
-  auto token = tokens_->sign(claims);
-  if (!token) return refuse(Kind::unavailable, "cannot_sign", token.error().what);
-  const Json data{{"token", claims.id}, {"expires", time_text(claims.expires_at)}};
-  if (auto done = record({{caller.text(), from.address, "token", std::string(id), "ok", data.dump()}}); !done)
-    return std::unexpected(done.error());
-  return Token{std::move(*token), limits::token_valid, *registry_.device(id)};
+  return durably([&]() -> Answer<Token> {
+    const auto* const device = registry_.device(id);
+    if (device == nullptr) return refuse(Kind::not_found, "device_not_found", "no device of that id is registered");
+    if (caller.role != Role::device || caller.id != id || caller.serial.empty()) {
+      const Refusal other{Kind::unauthenticated, "certificate_name_mismatch",
+                          "the client certificate is another identity's"};
+      refused(other, caller.text(), from, id);
+      return std::unexpected(other);
+    }
+    const auto at = time();
+    Claims claims{.id = base64url(random_bytes(chance_, 16)),
+                  .device_id = device->id,
+                  .device_type = device->type,
+                  .issued_at = at,
+                  .expires_at = at + limits::token_valid};
+    auto token = tokens_->sign(claims);
+    if (!token) return refuse(Kind::unavailable, "cannot_sign", token.error().what);
+    const Json data{{"token", claims.id}, {"expires", time_text(claims.expires_at)}};
+    if (auto done = record({{caller.text(), from.address, "token", std::string(id), "ok", data.dump()}}); !done)
+      return std::unexpected(done.error());
+    return Token{std::move(*token), limits::token_valid, *registry_.device(id)};
+  });
 }
 
 Answer<std::string> IdentityImpl::challenge(std::string_view id, const Origin& from) {
@@ -97,73 +97,74 @@ bool IdentityImpl::suspicious(std::string_view address) {
 
 Answer<Opened> IdentityImpl::open_session(std::string_view id, std::string_view challenge, std::string_view signature,
                                           const Context& context, const Origin& from) {
-  const auto held = lock();
-  look();
-  const auto no = [&](Kind kind, const char* reason, const char* what) -> Answer<Opened> {
-    auto failed = fail_login({kind, reason, what}, id, from);
-    return std::unexpected(failed.error());
-  };
-  if (auto wait = waits(id, from)) return std::unexpected(*wait);
-  const auto* const device = registry_.device(id);
-  if (device == nullptr) return no(Kind::unauthenticated, "device_not_found", "no device of that id is registered");
-  if (device->status == "revoked")
-    return no(Kind::unauthenticated, "certificate_revoked", "the device's certificates are revoked");
-  if (device->status == "quarantined") return no(Kind::forbidden, "device_quarantined", "the device is in quarantine");
-  if (const auto taken = take_challenge(id, challenge); !taken)
-    return no(taken.error().kind, "invalid_challenge", "the challenge is unknown, used, expired or another device's");
-  const auto bytes = from_base64(signature);
-  if (!bytes || !signed_by_device(*device, challenge, *bytes))
-    return no(Kind::unauthenticated, "invalid_challenge", "the challenge is not signed by this device's key");
-  guard_.succeeded(id, from.address);
+  return durably([&]() -> Answer<Opened> {
+    const auto no = [&](Kind kind, const char* reason, const char* what) -> Answer<Opened> {
+      auto failed = fail_login({kind, reason, what}, id, from);
+      return std::unexpected(failed.error());
+    };
+    if (auto wait = waits(id, from)) return std::unexpected(*wait);
+    const auto* const device = registry_.device(id);
+    if (device == nullptr) return no(Kind::unauthenticated, "device_not_found", "no device of that id is registered");
+    if (device->status == "revoked")
+      return no(Kind::unauthenticated, "certificate_revoked", "the device's certificates are revoked");
+    if (device->status == "quarantined")
+      return no(Kind::forbidden, "device_quarantined", "the device is in quarantine");
+    if (const auto taken = take_challenge(id, challenge); !taken)
+      return no(taken.error().kind, "invalid_challenge", "the challenge is unknown, used, expired or another device's");
+    const auto bytes = from_base64(signature);
+    if (!bytes || !signed_by_device(*device, challenge, *bytes))
+      return no(Kind::unauthenticated, "invalid_challenge", "the challenge is not signed by this device's key");
+    guard_.succeeded(id, from.address);
 
-  const auto at = time();
-  RiskInput input{.usual_location = device->location,
-                  .location = context.location,
-                  .local_hour = zone_.hour(at),
-                  .suspicious_address = suspicious(from.address) || suspicious(context.ip_address),
-                  .behaviour_anomaly = context.behaviour_anomaly,
-                  .cloned = guard_.cloned(id, clock_.mono()),
-                  .crl_stale = crl_is_stale(at)};
-  Opened opened{.session_id = base64url(random_bytes(chance_, 16)),
-                .expires_in = limits::session_valid,
-                .risk = assess(input, options_.weights)};
-  opened.access_level = access_level(opened.risk.score, device->clearance, options_.weights);
-  if (registry_.sessions(at).size() >= limits::sessions_max)
-    return refuse(Kind::unavailable, "too_many_sessions", "too many sessions are open");
-  Claims claims{.id = opened.session_id,
-                .device_id = device->id,
-                .device_type = device->type,
-                .access_level = opened.access_level,
-                .risk_score = opened.risk.score,
-                .issued_at = at,
-                .expires_at = at + limits::session_valid};
-  auto token = tokens_->sign(claims);
-  if (!token) return refuse(Kind::unavailable, "cannot_sign", token.error().what);
-  opened.session_token = std::move(*token);
-  Json factors = Json::array();
-  for (const auto& each : opened.risk.factors)
-    factors.push_back({{"factor", each.name}, {"value", each.value}, {"why", each.why}});
-  const Json data{{"device", id},
-                  {"level", opened.access_level},
-                  {"risk", opened.risk.score},
-                  {"factors", factors},
-                  {"expires", time_text(claims.expires_at)}};
-  if (auto done =
-          record({{"device:" + std::string(id), from.address, "session", opened.session_id, "ok", data.dump()}});
-      !done)
-    return std::unexpected(done.error());
-  return opened;
+    const auto at = time();
+    RiskInput input{.usual_location = device->location,
+                    .location = context.location,
+                    .local_hour = zone_.hour(at),
+                    .suspicious_address = suspicious(from.address) || suspicious(context.ip_address),
+                    .behaviour_anomaly = context.behaviour_anomaly,
+                    .cloned = guard_.cloned(id, clock_.mono()),
+                    .crl_stale = crl_is_stale(at)};
+    Opened opened{.session_id = base64url(random_bytes(chance_, 16)),
+                  .expires_in = limits::session_valid,
+                  .risk = assess(input, options_.weights)};
+    opened.access_level = access_level(opened.risk.score, device->clearance, options_.weights);
+    if (registry_.sessions(at).size() >= limits::sessions_max)
+      return refuse(Kind::unavailable, "too_many_sessions", "too many sessions are open");
+    Claims claims{.id = opened.session_id,
+                  .device_id = device->id,
+                  .device_type = device->type,
+                  .access_level = opened.access_level,
+                  .risk_score = opened.risk.score,
+                  .issued_at = at,
+                  .expires_at = at + limits::session_valid};
+    auto token = tokens_->sign(claims);
+    if (!token) return refuse(Kind::unavailable, "cannot_sign", token.error().what);
+    opened.session_token = std::move(*token);
+    Json factors = Json::array();
+    for (const auto& each : opened.risk.factors)
+      factors.push_back({{"factor", each.name}, {"value", each.value}, {"why", each.why}});
+    const Json data{{"device", id},
+                    {"level", opened.access_level},
+                    {"risk", opened.risk.score},
+                    {"factors", factors},
+                    {"expires", time_text(claims.expires_at)}};
+    if (auto done =
+            record({{"device:" + std::string(id), from.address, "session", opened.session_id, "ok", data.dump()}});
+        !done)
+      return std::unexpected(done.error());
+    return opened;
+  });
 }
 
 Answer<> IdentityImpl::end_session(std::string_view session, const Caller& by, const Origin& from) {
-  const auto held = lock();
-  look();
-  const auto* const open = registry_.session(session);
-  if (open == nullptr || open->expires <= time())
-    return refuse(Kind::not_found, "session_not_found", "no session of that id is open");
-  if (by.role == Role::device && by.id != open->device)
-    return refuse(Kind::forbidden, "forbidden", "a device may end its own sessions only");
-  return record({{by.text(), from.address, "session_end", std::string(session), "ok", {}}});
+  return durably([&]() -> Answer<> {
+    const auto* const open = registry_.session(session);
+    if (open == nullptr || open->expires <= time())
+      return refuse(Kind::not_found, "session_not_found", "no session of that id is open");
+    if (by.role == Role::device && by.id != open->device)
+      return refuse(Kind::forbidden, "forbidden", "a device may end its own sessions only");
+    return record({{by.text(), from.address, "session_end", std::string(session), "ok", {}}});
+  });
 }
 
 std::vector<Session> IdentityImpl::sessions() {
