@@ -24,7 +24,10 @@ constexpr std::size_t list_bytes_max = coap_list_bytes_max;
 coap::Response not_allowed() { return coap::problem(403, "the policy does not allow it"); }
 
 bool may_publish(const coap::Request& request, std::string_view topic) {
-  return request.speaker == nullptr || request.speaker->may_publish(topic);
+  if (request.speaker == nullptr) return true;
+  if (!request.speaker->may_publish(topic)) return false;
+  request.speaker->published(topic, request.body.size());
+  return true;
 }
 bool may_subscribe(const coap::Request& request, std::string_view filter) {
   return request.speaker == nullptr || request.speaker->may_subscribe(filter);

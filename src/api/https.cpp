@@ -75,6 +75,7 @@ class HttpsImpl final : public Https {
     route("DELETE", "/sessions/{id}", &HttpsImpl::end_session);
     route("GET", "/.well-known/jwks.json", &HttpsImpl::jwks);
     route("GET", "/pki/crl.pem", &HttpsImpl::crl);
+    route("GET", "/pki/crl.der", &HttpsImpl::crl_der);
     route("GET", "/pki/ca.pem", &HttpsImpl::ca);
     add_est(server_, worker_, identity_);
   }
@@ -238,6 +239,13 @@ class HttpsImpl final : public Https {
     if (!text) return identity::refuse(Kind::unavailable, "no_list", text.error().what);
     return pem(std::move(*text));
   }
+  Answer<Response> crl_der(const Request&) {
+    const auto bytes = identity_.crl_der();
+    if (!bytes) return identity::refuse(Kind::unavailable, "no_list", bytes.error().what);
+    auto response = http::json(std::string(as_text(*bytes)));
+    response.content_type = "application/pkix-crl";  // RFC 2585 4.2
+    return response;
+  }
   Answer<Response> ca(const Request&) { return pem(identity_.ca_pem()); }
 
   Identity& identity_;
@@ -253,6 +261,7 @@ http::Response problem(const identity::Refusal& refusal) {
   auto response = http::problem(status_of(refusal.kind), refusal.what, members);
   if (refusal.kind == Kind::unauthenticated)
     response.headers.push_back({"WWW-Authenticate", "Bearer realm=\"skerry\""});
+  if (refusal.kind == Kind::too_often) response.headers.push_back({"Retry-After", "60"});
   return response;
 }
 

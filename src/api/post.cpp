@@ -115,6 +115,9 @@ void Post::readings(const http::Request& request, http::Responder responder) {
     return responder.respond(http::problem(first.error()));
   }
   taken_.add(records.size());
+  if (request.visitor) {
+    for (const auto& r : records) request.visitor->published(r.topic, r.payload.size());
+  }
   const Stored stored{*first, records.size()};
   waiting_.add(*first + stored.count, std::move(responder), [this, stored] { return accepted(stored); });
 }

@@ -98,6 +98,12 @@ void add_device(const Group& device) {
   device.add("psk", "a new pre-shared key for a registered device (CoAP over DTLS); the one before ends", device_psk)
       ->add_option("ID", o.id, "the device; it is the key's name as well")
       ->required();
+  device
+      .add("behaviour",
+           "reads the log again: how far each device was from its own past, and how often that was above "
+           "risk.behaviour_above",
+           device_behaviour)
+      ->add_option("ID", o.id, "one device; default: all");
   device.add("release", "takes a device out of quarantine", device_release)
       ->add_option("ID", o.id, "the device")
       ->required();

@@ -48,6 +48,7 @@ int device_add(const IdentityCommand& options);
 int device_claim(const IdentityCommand& options);
 int device_psk(const IdentityCommand& options);
 int device_release(const IdentityCommand& options);
+int device_behaviour(const IdentityCommand& options);
 int policy_test(const IdentityCommand& options);
 int policy_show(const IdentityCommand& options);
 int account_add(const IdentityCommand& options);

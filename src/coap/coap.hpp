@@ -39,7 +39,8 @@ class Speaker {
   virtual ~Speaker() = default;
   virtual bool may_publish(std::string_view topic) = 0;
   virtual bool may_subscribe(std::string_view filter) = 0;
-  virtual bool may_stay() = 0;  // false: its session ends
+  virtual bool may_stay() = 0;                                                  // false: its session ends
+  virtual void published(std::string_view /*topic*/, std::size_t /*bytes*/) {}  // a message that was taken
 };
 
 // What a peer has shown in the handshake: a certificate whose key it holds (DER), or that it knows a pre-shared key.

@@ -15,6 +15,7 @@ class Known final : public coap::Speaker {
   bool may_publish(std::string_view topic) override { return rights_.may_publish(topic); }
   bool may_subscribe(std::string_view filter) override { return rights_.may_subscribe(filter); }
   bool may_stay() override { return rights_.may_stay(); }
+  void published(std::string_view topic, std::size_t bytes) override { rights_.published(topic, bytes); }
 
  private:
   Rights rights_;
@@ -50,7 +51,7 @@ coap::SecureOptions coap_access(identity::Identity& identity) {
     const identity::Origin from{shown.peer.host, door};
     auto caller = shown.certificate.empty() ? identity.by_psk(shown.key_name, from)
                                             : identity.by_certificate(shown.certificate, from);
-    if (!caller) return nullptr;
+    if (!caller || !identity.paced(*caller, from)) return nullptr;
     identity.connected(*caller, from);
     return std::make_shared<Known>(identity, std::move(*caller), from);
   };

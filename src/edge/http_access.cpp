@@ -33,6 +33,7 @@ class Known final : public http::Visitor {
 
   std::string_view name() const override { return rights_.name(); }
   bool may_publish(std::string_view topic) const override { return rights_.may_publish(topic); }
+  void published(std::string_view topic, std::size_t bytes) const override { rights_.published(topic, bytes); }
   bool may_read(std::string_view device) const override {
     const auto& caller = rights_.caller();
     if (!device.empty() && caller.role == identity::Role::device && device == caller.id) return true;

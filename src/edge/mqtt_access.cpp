@@ -17,6 +17,7 @@ class Known final : public mqtt::Grant {
 
   bool may_publish(std::string_view topic) override { return rights_.may_publish(topic); }
   bool may_subscribe(std::string_view filter) override { return rights_.may_subscribe(filter); }
+  void published(std::string_view topic, std::size_t bytes) override { rights_.published(topic, bytes); }
   bool may_stay() override { return rights_.may_stay(); }
   bool may_take_over(const mqtt::Grant& held) override {
     const auto* const other = dynamic_cast<const Known*>(&held);
@@ -55,7 +56,7 @@ std::shared_ptr<mqtt::Grant> MqttAccess::connect(const Caller& caller) {
   const bool bare = caller.certificate.empty() && !caller.password && !caller.user;
   if (bare && !caller.secure && identity_.may_be_anonymous(caller.peer.host)) return std::make_shared<Anonymous>();
   auto known = who(caller, from);
-  if (!known) return nullptr;
+  if (!known || !identity_.paced(*known, from)) return nullptr;
   // A device's own id as client id is the device's alone.
   if (known->role == identity::Role::device && caller.client_id != known->id &&
       identity_.device(caller.client_id) != nullptr) {

@@ -14,6 +14,9 @@ class Rights {
  public:
   Rights(identity::Identity& identity, identity::Caller caller, identity::Origin from)
       : identity_(identity), caller_(std::move(caller)), from_(std::move(from)), name_(caller_.text()) {}
+  ~Rights() { tell_traffic(); }
+  Rights(const Rights&) = delete;
+  Rights& operator=(const Rights&) = delete;
 
   bool may_publish(std::string_view topic) {
     // Devices publish to few topics.
@@ -32,13 +35,25 @@ class Rights {
     identity_.refused({identity::Kind::forbidden, reason, "the policy does not allow it"}, name_, from_, target);
     return false;
   }
-  bool may_stay() { return identity_.still(caller_); }
+  bool may_stay() {
+    tell_traffic();
+    return identity_.still(caller_);
+  }
+  // Counted here, and told when somebody asks may_stay(): nothing is looked up for a message.
+  void published(std::string_view topic, std::size_t bytes) { traffic_.add(identity::topic_number(topic), bytes); }
   const identity::Caller& caller() const { return caller_; }
   const identity::Origin& from() const { return from_; }
   const std::string& name() const { return name_; }
 
  private:
+  void tell_traffic() {
+    if (traffic_.messages == 0) return;
+    identity_.sent(caller_, traffic_);
+    traffic_ = {};
+  }
+
   identity::Identity& identity_;
+  identity::Traffic traffic_;
   const identity::Caller caller_;
   const identity::Origin from_;
   const std::string name_;

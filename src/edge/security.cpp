@@ -32,6 +32,17 @@ std::vector<std::string> list_of(std::string_view text) {
   return all;
 }
 
+// Where relying parties find the list. A port that the system chooses is another at the next start.
+Result<std::string> crl_url(const config::Config& config) {
+  if (const auto& own = config.text("pki.crl_url"); !own.empty()) return own;
+  const auto chosen = TRY(port(config, "https.port"));
+  if (!config.flag("https.enabled") || chosen == 0) return std::string();
+  const auto names = list_of(config.text("tls.names"));
+  auto name = names.empty() ? std::string("localhost") : names.front();
+  if (name.find(':') != std::string::npos) name = "[" + name + "]";
+  return "https://" + name + ":" + std::to_string(chosen) + "/pki/crl.der";
+}
+
 bool is_set(const config::Config& config, std::string_view key) {
   return config.origin(key) != config::Config::Origin::fallback;
 }
@@ -252,10 +263,13 @@ Result<identity::Options> identity_options(const config::Config& config, std::st
   options.pki.device_subject = config.text("pki.subject.device");
   options.pki.name_suffix = config.text("pki.name_suffix");
   options.pki.server_names = list_of(config.text("tls.names"));
+  options.pki.server_crl_url = TRY(crl_url(config));
   options.pki.device_valid = std::chrono::floor<std::chrono::seconds>(config.duration("pki.device_valid"));
   options.renew_after_expiry = std::chrono::floor<std::chrono::seconds>(config.duration("pki.renew_after_expiry"));
   options.refuse_stale_crl = config.choice("pki.crl_stale") == "refuse";
   options.renew_crl = config.flag("pki.crl_renew");
+  options.per_minute_identity = static_cast<unsigned>(config.integer("security.identity_rate"));
+  options.per_minute_address = static_cast<unsigned>(config.integer("security.address_rate"));
   options.weights.location = config.number("risk.location");
   options.weights.hour = config.number("risk.hour");
   options.weights.address = config.number("risk.address");

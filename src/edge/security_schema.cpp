@@ -14,6 +14,8 @@ config::Schema security_schema() {
       key::boolean("security.allow_anonymous", true, restart, "Let clients without credentials in on the plain doors; on loopback only."),
       key::text("security.policy", "", restart, "File that says who may publish, subscribe and ask for what; empty: devices speak under their own id. Read again when it changes."),
       key::choice("security.cloned", "flag", {"flag", "quarantine"}, restart, "What happens to an identity that is used at two places."),
+      key::integer("security.identity_rate", 60, "per minute", 0, 1000000, restart, "Connections, challenges, sessions and tokens of one identity; what comes faster is refused. 0: no limit."),
+      key::integer("security.address_rate", 600, "per minute", 0, 1000000, restart, "Log-ins, registrations and challenges from one address that is not loopback; what comes faster is refused. 0: no limit."),
 
       key::boolean("mqtts.enabled", true, restart, "Listen for MQTT with TLS."),
       key::integer("mqtts.port", 8883, "port", 0, 65535, restart, "MQTT with TLS; 0: the system chooses, as it does where mqtt.port is 0 and this is not set."),
@@ -37,6 +39,7 @@ config::Schema security_schema() {
       key::duration("pki.device_valid", "365d", 60, 10 * year, restart, "How long a device's certificate is valid."),
       key::duration("pki.renew_after_expiry", "90d", 0, year, restart, "How long after its expiry a known, unrevoked key may renew."),
       key::choice("pki.crl_stale", "warn", {"warn", "refuse"}, restart, "What a revocation list past its nextUpdate does: warn and add risk, or refuse every certificate."),
+      key::text("pki.crl_url", "", restart, "Where the server's certificate says that the revocation list is (DER); empty: /pki/crl.der of the HTTPS door, where its port is fixed."),
       key::boolean("pki.crl_renew", true, restart, "Sign the revocation list again before it is stale; off where somebody else signs it."),
 
       key::number("risk.location", 0.3, "risk", 0, 1, restart, "Added where the location differs."),

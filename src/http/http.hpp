@@ -39,6 +39,7 @@ class Visitor {
   virtual ~Visitor() = default;
   virtual std::string_view name() const = 0;  // for records of who did what: `device:press-1`, `user:ann`
   virtual bool may_publish(std::string_view topic) const = 0;
+  virtual void published(std::string_view /*topic*/, std::size_t /*bytes*/) const {}  // a message that was taken
   virtual bool may_read(std::string_view device) const = 0;  // its readings; empty: those of all devices
   virtual bool may_stay() const = 0;                         // false: what is open for them (streams) ends
 };

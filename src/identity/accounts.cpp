@@ -99,6 +99,7 @@ Answer<Login> IdentityImpl::login(std::string_view name, std::string_view passwo
   {
     const auto held = lock();
     look();
+    if (auto fast = hurries_from(from)) return std::unexpected(*fast);
     if (auto wait = waits(who, from)) {
       refused(*wait, name, from, name);
       return std::unexpected(*wait);
@@ -121,37 +122,70 @@ Answer<Login> IdentityImpl::login(std::string_view name, std::string_view passwo
     std::erase_if(logins_, [mono](const auto& each) { return each.second.ends <= mono; });
     if (logins_.size() >= limits::logins_max)
       return refuse(Kind::unavailable, "too_many_sessions", "too many sessions are open");
-    Login made{base64url(random_bytes(chance_, 32)), base64url(random_bytes(chance_, 16)), *account};
-    logins_[hex(sha256(as_bytes(made.token)))] = {account->name, account->password,         account->totp_salt,
-                                                  made.csrf,     mono + limits::login_idle, mono + limits::login_valid};
-    TRY(record(
-        {{"user:" + account->name, from.address, "login", account->name, "ok", Json{{"door", from.door}}.dump()}}));
+    const auto token = base64url(random_bytes(chance_, 32));
+    const auto hash = hex(sha256(as_bytes(token)));
+    const auto csrf = csrf_of(hash);
+    if (!csrf) return refuse(Kind::unavailable, "no_secret", csrf.error().text());
+    Login made{token, *csrf, *account};
+    logins_[hash] = {account->name, account->password,         account->totp_salt,
+                     *csrf,         mono + limits::login_idle, mono + limits::login_valid};
+    const Json data{
+        {"door", from.door}, {"token", hash}, {"ends", format_rfc3339(to_event(time() + limits::login_valid))}};
+    TRY(record({{"user:" + account->name, from.address, "login", account->name, "ok", data.dump()}}));
     return made;
   });
+}
+
+Result<std::string> IdentityImpl::csrf_of(std::string_view token_hash) {
+  const auto secret = TRY(site_secret());
+  auto mac = hmac_sha256(secret, as_bytes("skerry csrf 1\n" + std::string(token_hash)));
+  mac.resize(16);
+  return base64url(mac);
+}
+
+// One of a run before: it goes on until its day is over. How long nobody asked is not known, and counts anew.
+void IdentityImpl::take_up_login(const std::string& token_hash, Mono mono) {
+  const auto* const kept = registry_.login(token_hash);
+  const auto* const account = kept == nullptr ? nullptr : registry_.account(kept->account);
+  const auto left = kept == nullptr ? Wall::duration{} : kept->ends - time();
+  if (account == nullptr || left <= Wall::duration{} || logins_.size() >= limits::logins_max) return;
+  const auto csrf = csrf_of(token_hash);
+  if (!csrf) return;
+  const auto ends = mono + std::min<std::chrono::nanoseconds>(left, limits::login_valid);
+  logins_[token_hash] = {account->name, account->password, account->totp_salt, *csrf, mono + limits::login_idle, ends};
 }
 
 Answer<Login> IdentityImpl::by_login(std::string_view token) {
   const auto held = lock();
   look();
   const auto mono = clock_.mono();
-  const auto found = logins_.find(hex(sha256(as_bytes(token))));
+  const auto hash = hex(sha256(as_bytes(token)));
+  if (!logins_.contains(hash)) take_up_login(hash, mono);
+  const auto found = logins_.find(hash);
   const auto* const account = found == logins_.end() ? nullptr : registry_.account(found->second.account);
   // A changed password or second factor ends what was opened with the one before.
   if (account == nullptr || found->second.idle <= mono || found->second.ends <= mono ||
       found->second.password != account->password || found->second.totp_salt != account->totp_salt) {
-    if (found != logins_.end()) logins_.erase(found);
+    if (found != logins_.end()) end_login(found, "gateway", "local");
     return refuse(Kind::unauthenticated, "login_needed", "log in");
   }
   found->second.idle = mono + limits::login_idle;
   return Login{std::string(token), found->second.csrf, *account};
 }
 
+void IdentityImpl::end_login(Logins::iterator login, std::string_view who, std::string_view from) {
+  const Json data{{"token", login->first}};
+  (void)record({{std::string(who), std::string(from), "logout", login->second.account, "ok", data.dump()}}, false);
+  logins_.erase(login);
+}
+
 void IdentityImpl::logout(std::string_view token, const Origin& from) {
   const auto held = lock();
-  const auto found = logins_.find(hex(sha256(as_bytes(token))));
-  if (found == logins_.end()) return;
-  (void)record({{"user:" + found->second.account, from.address, "logout", found->second.account, "ok", {}}}, false);
-  logins_.erase(found);
+  look();
+  const auto hash = hex(sha256(as_bytes(token)));
+  if (!logins_.contains(hash)) take_up_login(hash, clock_.mono());
+  if (const auto found = logins_.find(hash); found != logins_.end())
+    end_login(found, "user:" + found->second.account, from.address);
 }
 
 }  // namespace skerry::identity

@@ -65,6 +65,26 @@ std::string address_text(const ASN1_OCTET_STRING* bytes) {
 
 }  // namespace
 
+std::string Certificate::crl_url() const {
+  auto* const points =
+      static_cast<CRL_DIST_POINTS*>(X509_get_ext_d2i(handle_.get(), NID_crl_distribution_points, nullptr, nullptr));
+  std::string url;
+  for (int i = 0; url.empty() && i < sk_DIST_POINT_num(points); ++i) {
+    const auto* const name = sk_DIST_POINT_value(points, i)->distpoint;
+    if (name == nullptr || name->type != 0) continue;
+    for (int k = 0; url.empty() && k < sk_GENERAL_NAME_num(name->name.fullname); ++k) {
+      const auto* const each = sk_GENERAL_NAME_value(name->name.fullname, k);
+      if (each->type != GEN_URI) continue;
+      const auto* const text = each->d.uniformResourceIdentifier;
+      url.assign(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                 static_cast<std::size_t>(ASN1_STRING_length(text)));
+    }
+  }
+  CRL_DIST_POINTS_free(points);
+  ERR_clear_error();
+  return url;
+}
+
 Result<Certificate> Certificate::own(x509_st* handle) {
   Certificate made;
   made.handle_ = std::shared_ptr<x509_st>(handle, X509_free);
@@ -214,6 +234,15 @@ std::string RevocationList::pem() const {
   const Bio bio(BIO_new(BIO_s_mem()), BIO_free_all);
   INVARIANT(PEM_write_bio_X509_CRL(bio.get(), handle_.get()) == 1);
   return text_of(bio.get());
+}
+
+Buffer RevocationList::der() const {
+  unsigned char* bytes = nullptr;
+  const int size = i2d_X509_CRL(handle_.get(), &bytes);
+  INVARIANT(size > 0);
+  Buffer der(reinterpret_cast<std::byte*>(bytes), reinterpret_cast<std::byte*>(bytes) + size);
+  OPENSSL_free(bytes);
+  return der;
 }
 
 std::vector<std::string> RevocationList::serials() const {

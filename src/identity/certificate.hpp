@@ -42,6 +42,7 @@ class Certificate {
   Wall not_after() const { return not_after_; }
   const std::vector<std::string>& dns_names() const { return dns_names_; }
   const std::vector<std::string>& addresses() const { return addresses_; }  // as text
+  std::string crl_url() const;         // the first distribution point's; empty: none
   Role role() const { return role_; }  // by the subject's OU: operator, gateway, else device
   Key key() const;
   std::string fingerprint() const;  // SHA-256 of the DER, hex
@@ -88,7 +89,8 @@ struct Wanted {
   Wall not_after{};
   std::vector<std::string> dns_names;
   std::vector<std::string> addresses;
-  Buffer serial;  // big-endian; made positive
+  std::string crl_url;  // where its revocation list is; empty: it does not say
+  Buffer serial;        // big-endian; made positive
 };
 // `issuer` is not looked at for Purpose::root.
 Result<Certificate> make_certificate(const Wanted& wanted, const Certificate* issuer, const Key& issuer_key);
@@ -104,6 +106,7 @@ class RevocationList {
   static Result<RevocationList> from_pem(std::string_view pem);  // the first
   static Result<std::vector<RevocationList>> all_from_pem(std::string_view pem);
   std::string pem() const;
+  Buffer der() const;
   const std::string& issuer() const { return issuer_; }
   Wall this_update() const { return this_update_; }
   Wall next_update() const { return next_update_; }

@@ -135,6 +135,27 @@ std::optional<Refusal> IdentityImpl::waits(std::string_view name, const Origin& 
                  "too many failures; try again in " + std::to_string(wait.count()) + " s"};
 }
 
+std::optional<Refusal> IdentityImpl::hurries(std::string_view identity, const Origin& from) {
+  if (guard_.take("i " + std::string(identity), options_.per_minute_identity, clock_.mono())) return {};
+  Refusal refusal{Kind::too_often, "rate_limited", "too often within a minute; see security.identity_rate"};
+  refused(refusal, identity, from, identity);
+  return refusal;
+}
+
+std::optional<Refusal> IdentityImpl::hurries_from(const Origin& from) {
+  if (is_loopback(from.address) || guard_.take("a " + from.address, options_.per_minute_address, clock_.mono()))
+    return {};
+  Refusal refusal{Kind::too_often, "rate_limited", "too much from one address; see security.address_rate"};
+  refused(refusal, "anonymous", from, {});
+  return refusal;
+}
+
+Answer<> IdentityImpl::paced(const Caller& caller, const Origin& from) {
+  const auto held = lock();
+  if (auto refusal = hurries(caller.text(), from)) return std::unexpected(std::move(*refusal));
+  return {};
+}
+
 Answer<Caller> IdentityImpl::fail_login(Refusal refusal, std::string_view who, const Origin& from, bool guessable) {
   if (guessable && guard_.failed(who, from.address, clock_.mono())) {
     logger::warn("identity", "locked out after too many failures", {{"who", who}, {"from", from.address}});
@@ -177,10 +198,12 @@ Answer<Caller> IdentityImpl::by_token(std::string_view token, const Origin& from
     return fail_login({Kind::forbidden, "device_quarantined", "the device is in quarantine"}, caller.id, from, false);
   caller.level = claims->access_level.empty() ? device->clearance : claims->access_level;
   if (!claims->access_level.empty()) {
-    if (registry_.session(claims->id) == nullptr)
+    const auto* const session = registry_.session(claims->id);
+    if (session == nullptr)
       return fail_login({Kind::unauthenticated, "session_ended", "the token's session has ended"}, caller.id, from,
                         false);
     caller.session = claims->id;
+    caller.level = session->level;  // it may have fallen since the token was signed
   }
   return caller;
 }
@@ -208,6 +231,7 @@ Answer<Caller> IdentityImpl::by_password(std::string_view id, std::string_view p
   {
     const auto held = lock();
     look();
+    if (auto fast = hurries_from(from)) return std::unexpected(*fast);
     if (auto wait = waits(id, from)) {
       refused(*wait, id, from, id);
       return std::unexpected(*wait);
@@ -241,7 +265,10 @@ bool IdentityImpl::still(const Caller& caller) {
     // One that was replaced by a newer one of the same device may finish what it began.
     if (issued == nullptr || !issued->revoked || issued->reason != "superseded") return false;
   }
-  if (!caller.session.empty() && registry_.session(caller.session) == nullptr) return false;
+  if (!caller.session.empty()) {
+    const auto* const session = registry_.session(caller.session);
+    if (session == nullptr || session->level != caller.level) return false;
+  }
   if (caller.role != Role::device) return true;
   const auto* const device = registry_.device(caller.id);
   if (device != nullptr && !caller.psk_salt.empty() && device->psk_salt != caller.psk_salt) return false;

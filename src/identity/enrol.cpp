@@ -54,6 +54,7 @@ Answer<std::string> IdentityImpl::admit(const Enrolment& wanted, const Caller* b
       return refuse(Kind::exists, "exists", "a device of that id is registered already");
     return std::string();
   }
+  if (auto fast = hurries_from(from)) return std::unexpected(*fast);
   if (wanted.claim_code.empty())
     return refuse(Kind::unauthenticated, "claim_code_needed",
                   "a claim code, or the client certificate of an operator or gateway, is needed");
@@ -127,7 +128,8 @@ Answer<Enrolled> IdentityImpl::enrol(const Enrolment& asked, const Caller* by, c
     if (by == nullptr || by->role != Role::operator_) wanted.clearance.clear();  // nobody raises itself
     const auto code = admit(wanted, by, from);
     if (!code) {
-      if (code.error().reason != "claim_code_invalid") refused(code.error(), wanted.id, from, wanted.id);
+      if (code.error().reason != "claim_code_invalid" && code.error().reason != "rate_limited")
+        refused(code.error(), wanted.id, from, wanted.id);
       return std::unexpected(code.error());
     }
     const auto key = key_of(wanted);

@@ -72,6 +72,26 @@ std::size_t Guard::failures(std::string_view address, Mono now) const {
       std::ranges::count_if(found->second.failures, [now](Mono at) { return at + limits::failure_window >= now; }));
 }
 
+bool Guard::take(std::string_view key, unsigned per_minute, Mono now) {
+  if (per_minute == 0) return true;
+  const double most = per_minute;
+  const auto refilled = [&](const Bucket& bucket) {
+    return std::min(most, bucket.left + most * std::chrono::duration<double, std::ratio<60>>(now - bucket.at).count());
+  };
+  auto found = buckets_.find(key);
+  if (found == buckets_.end()) {
+    if (buckets_.size() >= limits::guarded_max)
+      std::erase_if(buckets_, [now](const auto& each) { return each.second.at + std::chrono::minutes{1} <= now; });
+    if (buckets_.size() >= limits::guarded_max) buckets_.erase(buckets_.begin());
+    found = buckets_.try_emplace(std::string(key), Bucket{most, now}).first;
+  }
+  auto& bucket = found->second;
+  bucket = {refilled(bucket), now};
+  if (bucket.left < 1) return false;
+  bucket.left -= 1;
+  return true;
+}
+
 bool Guard::taken_over(std::string_view identity, Mono now) {
   if (takeovers_.size() >= limits::guarded_max && !takeovers_.contains(identity)) {
     std::erase_if(takeovers_, [now](const auto& each) { return all_old(each.second, now); });

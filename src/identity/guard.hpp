@@ -24,6 +24,9 @@ class Guard {
   // Failures of that address within the window: what makes an address suspicious.
   std::size_t failures(std::string_view address, Mono now) const;
 
+  // Takes one of `per_minute`, which refill evenly and may be used at once. False: none was left. 0: no limit.
+  bool take(std::string_view key, unsigned per_minute, Mono now);
+
   // Another connection took over a session of this identity. True: so often that two places hold its key.
   bool taken_over(std::string_view identity, Mono now);
   bool cloned(std::string_view identity, Mono now) const;
@@ -39,6 +42,11 @@ class Guard {
   void make_room(Records& records, Mono now);
 
   Records records_;
+  struct Bucket {
+    double left = 0;
+    Mono at{};
+  };
+  std::map<std::string, Bucket, std::less<>> buckets_;
   std::map<std::string, std::deque<Mono>, std::less<>> takeovers_;
   std::map<std::string, Mono, std::less<>> clones_;  // flagged until
 };

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/logger.hpp"
+#include "base/secret_file.hpp"
 #include "identity/identity_impl.hpp"
 
 namespace skerry::identity {
@@ -14,6 +15,9 @@ namespace {
 constexpr Wall built_at{std::chrono::seconds{SKERRY_BUILT_AT}};
 constexpr auto files_every = std::chrono::milliseconds{200};
 constexpr auto seal_every = std::chrono::seconds{1};
+constexpr auto save_behaviour_every = std::chrono::hours{1};
+constexpr std::string_view behaviour_file = "behaviour.txt";
+constexpr std::size_t behaviour_bytes_max = 64 * MiB;
 constexpr std::size_t policy_bytes_max = 1 * MiB;
 constexpr std::size_t crl_bytes_max = 64 * MiB;
 
@@ -44,6 +48,8 @@ IdentityImpl::IdentityImpl(Files& files, Clock& clock, Chance& chance, metrics::
       known_time_(built_at),
       password_salt_(random_bytes(chance, 32)) {}
 
+IdentityImpl::~IdentityImpl() { save_behaviour(); }
+
 Result<std::unique_ptr<Identity>> Identity::open(Files& files, Clock& clock, Chance& chance, metrics::Registry& metrics,
                                                  std::string_view data_dir, const Options& options) {
   auto identity = std::make_unique<IdentityImpl>(files, clock, chance, metrics, pki_dir(data_dir), options);
@@ -64,7 +70,45 @@ Result<> IdentityImpl::open() {
   registry_.forget_sessions(time());
   TRY(keep_crl());
   TRY(read_crl());
+  read_behaviour();
   return {};
+}
+
+// ---- behaviour of devices: a memory that may be lost ----
+
+void IdentityImpl::read_behaviour() {
+  behaviour_saved_ = clock_.mono();
+  const auto path = join_path(dir_, behaviour_file);
+  if (const auto there = files_.exists(path); !there || !*there) return;
+  const auto bytes = read_file(files_, path, behaviour_bytes_max);
+  const auto bad = bytes ? behaviour_.load(as_text(*bytes)) : 1;
+  if (bad != 0)
+    logger::warn("identity", "what was known of devices' usual behaviour is lost in part", {{"lines", bad}});
+}
+
+void IdentityImpl::save_behaviour() {
+  std::string text;
+  {
+    const auto held = lock();
+    if (!std::exchange(behaviour_changed_, false)) return;
+    behaviour_saved_ = clock_.mono();
+    text = behaviour_.save();
+  }
+  if (const auto done = replace_secret_file(files_, join_path(dir_, behaviour_file), as_bytes(text)); !done)
+    logger::warn("identity", "what is usual of devices cannot be saved", {{"why", done.error().text()}});
+}
+
+void IdentityImpl::sent(const Caller& caller, const Traffic& traffic) {
+  if (caller.role != Role::device) return;
+  const auto held = lock();
+  const auto at = time();
+  behaviour_.sent(caller.id, traffic, at, zone_.hour(at));
+  behaviour_changed_ = true;
+}
+
+Deviation IdentityImpl::deviation(std::string_view device) {
+  const auto held = lock();
+  return behaviour_.of(device, time());
 }
 
 // ---- time ----
@@ -316,6 +360,17 @@ Result<std::string> IdentityImpl::crl_pem() {
 
 // ---- what is public ----
 
+Result<Buffer> IdentityImpl::crl_der() {
+  const auto held = lock();
+  look();
+  TRY(keep_crl());
+  const auto bytes = TRY(read_file(files_, join_path(dir_, "crl.pem"), crl_bytes_max));
+  for (const auto& list : TRY(RevocationList::all_from_pem(as_text(bytes)))) {
+    if (list.signed_by(pki_->signer())) return list.der();
+  }
+  return fail(Code::not_found, "there is no revocation list of the issuer");
+}
+
 std::string IdentityImpl::jwks() {
   const auto held = lock();
   return tokens_->jwks();
@@ -389,7 +444,10 @@ Result<> IdentityImpl::tick() {
     TRY(tokens_->rotate(at));
     registry_.forget_sessions(at);
     std::erase_if(challenges_, [mono](const auto& each) { return each.second.expires <= mono; });
+    reassess(at);
+    const bool save = mono - behaviour_saved_ >= save_behaviour_every;
     held.unlock();  // what follows waits for the disk
+    if (save) save_behaviour();
     return seal();
   }
   return {};

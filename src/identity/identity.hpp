@@ -25,6 +25,7 @@
 #include "base/files.hpp"
 #include "base/metrics.hpp"
 #include "base/zone.hpp"
+#include "identity/behaviour.hpp"
 #include "identity/certificate.hpp"
 #include "identity/journal.hpp"
 #include "identity/pki.hpp"
@@ -45,8 +46,10 @@ struct Options {
   std::string policy_file;              // empty: the standard policy
   bool allow_anonymous = true;          // on loopback only
   bool quarantine_clones = false;
-  bool refuse_stale_crl = false;  // crl_stale: refuse
-  bool renew_crl = true;          // sign the site's own list again before it is stale
+  bool refuse_stale_crl = false;      // crl_stale: refuse
+  unsigned per_minute_identity = 60;  // connections, challenges, sessions and tokens of one; 0: no limit
+  unsigned per_minute_address = 600;  // of one that is not loopback: what a stranger may ask for; 0: no limit
+  bool renew_crl = true;              // sign the site's own list again before it is stale
   std::chrono::seconds renew_after_expiry{90L * 86400};
 };
 
@@ -172,6 +175,11 @@ class Identity {
   virtual Decision may(const Caller& caller, Action action, std::string_view target) = 0;
   virtual void refused(const Refusal& refusal, std::string_view who, const Origin& from, std::string_view to) = 0;
   virtual void connected(const Caller& caller, const Origin& from) = 0;
+  // What a device has sent since this was last told, for comparison with its past (behaviour.hpp).
+  virtual void sent(const Caller& caller, const Traffic& traffic) = 0;
+  virtual Deviation deviation(std::string_view device) = 0;
+  // Before it is let in at a door of connections: whether it came too often lately. Counted, audited.
+  virtual Answer<> paced(const Caller& caller, const Origin& from) = 0;
   // A person, or a command, was let do something that changes the gateway: `POST /api/v1/config/reload`.
   virtual void asked(std::string_view who, const Origin& from, std::string_view what) = 0;
   // A session of this identity was taken over by another connection.
@@ -209,7 +217,8 @@ class Identity {
   // ---- what is public ----
   virtual std::string jwks() = 0;
   virtual Result<std::string> crl_pem() = 0;
-  virtual std::string ca_pem() = 0;  // root, then issuers
+  virtual Result<Buffer> crl_der() = 0;  // of who signs certificates now
+  virtual std::string ca_pem() = 0;      // root, then issuers
   virtual std::vector<Certificate> authorities() = 0;
   virtual Result<ServerFiles> server_files() = 0;
 

@@ -18,6 +18,9 @@ class IdentityImpl final : public Identity {
  public:
   IdentityImpl(Files& files, Clock& clock, Chance& chance, metrics::Registry& metrics, std::string dir,
                const Options& options);
+  ~IdentityImpl() override;
+  IdentityImpl(const IdentityImpl&) = delete;
+  IdentityImpl& operator=(const IdentityImpl&) = delete;
   Result<> open();
 
   Verdict judge(Bytes leaf_der, bool renewing) override;
@@ -32,6 +35,9 @@ class IdentityImpl final : public Identity {
   Decision may(const Caller& caller, Action action, std::string_view target) override;
   void refused(const Refusal& refusal, std::string_view who, const Origin& from, std::string_view to) override;
   void connected(const Caller& caller, const Origin& from) override;
+  void sent(const Caller& caller, const Traffic& traffic) override;
+  Deviation deviation(std::string_view device) override;
+  Answer<> paced(const Caller& caller, const Origin& from) override;
   void asked(std::string_view who, const Origin& from, std::string_view what) override;
   void taken_over(std::string_view id, const Origin& from) override;
 
@@ -58,6 +64,7 @@ class IdentityImpl final : public Identity {
 
   std::string jwks() override;
   Result<std::string> crl_pem() override;
+  Result<Buffer> crl_der() override;
   std::string ca_pem() override;
   std::vector<Certificate> authorities() override;
   Result<ServerFiles> server_files() override;
@@ -133,7 +140,10 @@ class IdentityImpl final : public Identity {
   bool revoked(const std::string& serial) const;
   void prove(const Certificate& certificate, const Origin& from);
   Answer<Caller> caller_of(const Certificate& certificate);
+  // Locked out, or too fast: why it must wait.
   std::optional<Refusal> waits(std::string_view name, const Origin& from);
+  std::optional<Refusal> hurries(std::string_view identity, const Origin& from);
+  std::optional<Refusal> hurries_from(const Origin& from);
   // Without the lock, because scrypt takes its time. Nobody has the password of an empty `stored`, which takes as long.
   bool password_is_right(std::string_view password, const std::string& stored);
   // `guessable`: what failed can be guessed, so `who` is locked out after too many; a certificate or token cannot, and
@@ -152,6 +162,10 @@ class IdentityImpl final : public Identity {
     Mono idle{};
     Mono ends{};
   };
+  using Logins = std::unordered_map<std::string, OpenLogin>;
+  Result<std::string> csrf_of(std::string_view token_hash);
+  void take_up_login(const std::string& token_hash, Mono mono);
+  void end_login(Logins::iterator login, std::string_view who, std::string_view from);
   Result<Buffer> totp_secret(const Account& account);
   bool code_is_right(const Account& account, std::string_view code);
 
@@ -170,6 +184,12 @@ class IdentityImpl final : public Identity {
   Answer<> take_challenge(std::string_view id, std::string_view challenge);
   bool signed_by_device(const Device& device, std::string_view challenge, Bytes signature) const;
   bool suspicious(std::string_view address);
+  RiskInput input_of(const Device& device, std::string_view address, Wall at);
+  void reassess(Wall at);  // some of the open sessions, in turn
+
+  // ---- behaviour of devices ----
+  void read_behaviour();
+  void save_behaviour();
 
   Files& files_;
   Clock& clock_;
@@ -188,6 +208,10 @@ class IdentityImpl final : public Identity {
   std::string policy_text_;
   Zone zone_;
   Guard guard_;
+  Behaviour behaviour_;
+  bool behaviour_changed_ = false;
+  Mono behaviour_saved_{};
+  std::string reassessed_;  // the session that was looked at last
 
   KnownTime known_time_;
   KnownTime::State told_state_ = KnownTime::State::sure;
@@ -196,10 +220,10 @@ class IdentityImpl final : public Identity {
   std::map<std::string, Challenge, std::less<>> challenges_;
   std::unordered_map<std::string, std::string> passwords_;  // of this run: stored text -> keyed hash of what matched
   Buffer password_salt_;
-  Buffer site_secret_;                                 // empty: not read yet
-  std::unordered_map<std::string, OpenLogin> logins_;  // by the SHA-256 of the token; a restart ends them
-  std::map<std::string, std::uint64_t> totp_used_;     // the newest step of each account's codes
-  std::set<std::string, std::less<>> seen_;            // serial and address, so that a connection is audited once
+  Buffer site_secret_;                              // empty: not read yet
+  Logins logins_;                                   // by the SHA-256 of the token
+  std::map<std::string, std::uint64_t> totp_used_;  // the newest step of each account's codes
+  std::set<std::string, std::less<>> seen_;         // serial and address, so that a connection is audited once
 
   std::string crl_text_;
   std::set<std::string, std::less<>> crl_serials_;

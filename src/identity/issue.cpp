@@ -78,6 +78,23 @@ bool add_names(X509* certificate, const Wanted& wanted) {
   return good;
 }
 
+bool add_crl_url(X509* certificate, const std::string& url) {
+  auto* const text = ASN1_IA5STRING_new();
+  ASN1_STRING_set(text, url.data(), static_cast<int>(url.size()));
+  auto* const name = GENERAL_NAME_new();
+  GENERAL_NAME_set0_value(name, GEN_URI, text);
+  auto* const point = DIST_POINT_new();
+  point->distpoint = DIST_POINT_NAME_new();
+  point->distpoint->type = 0;
+  point->distpoint->name.fullname = GENERAL_NAMES_new();
+  sk_GENERAL_NAME_push(point->distpoint->name.fullname, name);
+  CRL_DIST_POINTS* const points = CRL_DIST_POINTS_new();
+  sk_DIST_POINT_push(points, point);
+  const bool good = X509_add1_ext_i2d(certificate, NID_crl_distribution_points, points, 0, X509V3_ADD_DEFAULT) == 1;
+  CRL_DIST_POINTS_free(points);
+  return good;
+}
+
 bool add_extensions(X509* certificate, X509* issuer, const Wanted& wanted) {
   const bool ca = wanted.purpose == Purpose::root || wanted.purpose == Purpose::issuer;
   const char* const constraints = wanted.purpose == Purpose::root     ? "critical,CA:TRUE"
@@ -92,6 +109,7 @@ bool add_extensions(X509* certificate, X509* issuer, const Wanted& wanted) {
   if (wanted.purpose == Purpose::client) good = good && extend(certificate, issuer, NID_ext_key_usage, "clientAuth");
   if (wanted.purpose == Purpose::server)
     good = good && extend(certificate, issuer, NID_ext_key_usage, "serverAuth,clientAuth");
+  if (!wanted.crl_url.empty()) good = good && add_crl_url(certificate, wanted.crl_url);
   return good && add_names(certificate, wanted);
 }
 

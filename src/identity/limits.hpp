@@ -21,7 +21,7 @@ inline constexpr days root_valid{3652};          // 10 years, required
 inline constexpr days issuer_valid{1826};        // 5 years
 inline constexpr std::size_t issuers_max = 8;    // kept, whose certificates still verify: more than a root's life holds
 inline constexpr days device_valid{365};         // 1 year, required
-inline constexpr days server_valid{397};         // what browsers take at most
+inline constexpr days server_valid{365};         // Mozilla's profile and browsers take at most 366
 inline constexpr minutes backdated{5};           // notBefore, for devices whose clocks are a little behind
 inline constexpr days renew_after_expiry{90};    // a known, unrevoked key may still renew
 inline constexpr days crl_valid{7};              // nextUpdate; signed again at half of it

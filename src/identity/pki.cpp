@@ -157,7 +157,7 @@ bool Pki::server_is_fresh(const Certificate& certificate, Wall now) const {
   const auto [names, addresses] = server_names();
   const auto third = (certificate.not_after() - certificate.not_before()) / 3;
   return known && certificate.dns_names() == names && certificate.addresses() == addresses &&
-         now < certificate.not_after() - third &&
+         certificate.crl_url() == options_.server_crl_url && now < certificate.not_after() - third &&
          certificate.not_before() <= now + limits::clock_leap_max;  // else a clock that ran ahead
 }
 
@@ -186,6 +186,7 @@ Result<> Pki::make_server(Wall now) {
                 .not_after = std::min(now + Wall::duration(limits::server_valid), signer().not_after()),
                 .dns_names = names,
                 .addresses = addresses,
+                .crl_url = options_.server_crl_url,
                 .serial = random_bytes(*chance_, 16)};
   const auto certificate = TRY(make_certificate(wanted, &signer(), signing_key()));
   TRY(replace_secret_file(*files_, path("server.key"), as_bytes(key.private_pem())));

@@ -21,6 +21,7 @@ struct PkiOptions {
   std::string device_subject = "O=Edge IoT Device, C=US, L=Edge";
   std::string name_suffix = "edge.local";
   std::vector<std::string> server_names;  // besides localhost, 127.0.0.1 and ::1; addresses or names
+  std::string server_crl_url;             // that the server's certificate names; empty: none
   std::chrono::seconds device_valid{365L * 86400};
   unsigned root_rsa_bits = 4096;  // tests make smaller ones
 };

@@ -25,6 +25,13 @@ struct Registry::Line {
 
 namespace {
 
+bool has_factor(const nlohmann::ordered_json& data, std::string_view name) {
+  const auto found = data.find("factors");
+  return found != data.end() && found->is_array() && std::ranges::any_of(*found, [name](const auto& each) {
+           return each.is_object() && each.contains("factor") && each["factor"] == name;
+         });
+}
+
 Role role_named(const std::string& text) {
   return text == "operator" ? Role::operator_ : text == "gateway" ? Role::gateway : Role::device;
 }
@@ -84,9 +91,23 @@ void Registry::apply(std::string_view text) {
       found->second.status = line.what == "release" ? "registered" : "quarantined";
     ++revision_;
   } else if (line.what == "session") {
-    sessions_[line.to] = {
-        line.to,  line.text("device"), line.text("level"), line.data.value("risk", 0.0), line.time("expires"),
-        line.from};
+    sessions_[line.to] = {line.to,
+                          line.text("device"),
+                          line.text("level"),
+                          line.data.value("risk", 0.0),
+                          line.time("expires"),
+                          line.from,
+                          has_factor(line.data, "location")};
+  } else if (line.what == "session_level") {
+    if (const auto found = sessions_.find(line.to); found != sessions_.end()) {
+      found->second.level = line.text("level");
+      found->second.risk = line.data.value("risk", 0.0);
+    }
+    ++revision_;
+  } else if (line.what == "login") {
+    if (const auto hash = line.text("token"); !hash.empty()) logins_[hash] = {line.to, line.time("ends")};
+  } else if (line.what == "logout") {
+    forget_login(line.text("token"));
   } else if (line.what == "clock") {
     newest_ = line.at;
     ++clock_lines_;
@@ -106,6 +127,7 @@ bool Registry::apply_account(const Line& line) {
   }
   const auto found = accounts_.find(line.to);
   if (found == accounts_.end()) return false;
+  std::erase_if(logins_, [&](const auto& each) { return each.second.account == line.to; });
   if (line.what == "account_remove")
     accounts_.erase(found);
   else if (line.what == "account_password")
@@ -206,6 +228,21 @@ const Session* Registry::session(std::string_view id) const {
   return found == sessions_.end() ? nullptr : &found->second;
 }
 
+std::vector<Session> Registry::sessions_after(std::string_view id, std::size_t most) const {
+  std::vector<Session> all;
+  for (auto at = sessions_.upper_bound(id); at != sessions_.end() && all.size() < most; ++at) all.push_back(at->second);
+  return all;
+}
+
+const KeptLogin* Registry::login(std::string_view token_hash) const {
+  const auto found = logins_.find(token_hash);
+  return found == logins_.end() ? nullptr : &found->second;
+}
+
+void Registry::forget_login(std::string_view token_hash) {
+  if (const auto found = logins_.find(token_hash); found != logins_.end()) logins_.erase(found);
+}
+
 std::vector<Session> Registry::sessions(Wall now) const {
   std::vector<Session> all;
   for (const auto& [id, each] : sessions_) {
@@ -216,6 +253,7 @@ std::vector<Session> Registry::sessions(Wall now) const {
 
 void Registry::forget_sessions(Wall now) {
   std::erase_if(sessions_, [now](const auto& each) { return each.second.expires <= now; });
+  std::erase_if(logins_, [now](const auto& each) { return each.second.ends <= now; });
 }
 
 std::vector<const Device*> Registry::devices() const {

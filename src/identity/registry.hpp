@@ -69,6 +69,13 @@ struct Session {
   double risk = 0;
   Wall expires{};
   std::string from;
+  bool away = false;  // opened elsewhere than at the device's usual location
+};
+
+// Somebody logged in at a browser; over restarts.
+struct KeptLogin {
+  std::string account;
+  Wall ends{};
 };
 
 class Registry {
@@ -85,6 +92,9 @@ class Registry {
   const ClaimCode* code(std::string_view hash) const;
   const Session* session(std::string_view id) const;
   std::vector<Session> sessions(Wall now) const;
+  std::vector<Session> sessions_after(std::string_view id, std::size_t most) const;  // in order of their ids
+  const KeptLogin* login(std::string_view token_hash) const;
+  void forget_login(std::string_view token_hash);
   std::vector<const Device*> devices() const;
   std::vector<std::pair<std::string, Issued>> certificates() const;  // with whose they are
   std::vector<Revocation> revoked() const;
@@ -95,7 +105,7 @@ class Registry {
   // Whether evidence of that time came of a clock that had run ahead (`clock` lines).
   bool ran_ahead(Wall at) const;
   std::uint64_t clock_lines() const { return clock_lines_; }
-  void forget_sessions(Wall now);  // those that are over
+  void forget_sessions(Wall now);  // those that are over, and log-ins
 
  private:
   struct Line;
@@ -111,6 +121,7 @@ class Registry {
   std::map<std::string, ClaimCode, std::less<>> codes_;
   std::map<std::string, Account, std::less<>> accounts_;
   std::map<std::string, Session, std::less<>> sessions_;
+  std::map<std::string, KeptLogin, std::less<>> logins_;  // by the SHA-256 of their tokens
   std::uint64_t revision_ = 0;
   std::uint64_t revocations_ = 0;
   Wall newest_{};

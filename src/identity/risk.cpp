@@ -25,7 +25,8 @@ Risk assess(const RiskInput& input, const RiskWeights& weights) {
     add("hour", weights.hour, "local hour " + std::to_string(input.local_hour));
   if (input.suspicious_address) add("address", weights.address, "the address is suspicious");
   if (input.behaviour_anomaly > weights.behaviour_above)
-    add("behaviour", std::min(input.behaviour_anomaly, 1.0), "behaviour differs from the device's own past");
+    add("behaviour", std::min(input.behaviour_anomaly, 1.0),
+        input.behaviour_why.empty() ? "behaviour differs from the device's own past" : input.behaviour_why);
   if (input.cloned) add("cloned", weights.cloned, "the same identity was seen at two places");
   if (input.crl_stale) add("crl_stale", weights.crl_stale, "the revocation list is stale");
   long sum = 0;

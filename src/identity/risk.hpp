@@ -27,6 +27,7 @@ struct RiskInput {
   int local_hour = 12;              // 0–23, by site.time_zone
   bool suspicious_address = false;
   double behaviour_anomaly = 0;  // 0–1
+  std::string behaviour_why;     // empty: somebody said so
   bool cloned = false;
   bool crl_stale = false;
 };

@@ -11,7 +11,18 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t failures_of_a_suspect = 5;  // of an address within limits::failure_window
 
+constexpr std::size_t reassessed_at_once = 2'000;  // of 100,000 sessions each is looked at within a minute
+
 std::string time_text(Wall at) { return format_rfc3339(to_event(at)); }
+
+Json factors_json(const Risk& risk) {
+  Json factors = Json::array();
+  for (const auto& each : risk.factors)
+    factors.push_back({{"factor", each.name}, {"value", each.value}, {"why", each.why}});
+  return factors;
+}
+
+int rank_of(std::string_view level) { return level == "minimal" ? 2 : level == "restricted" ? 1 : 0; }
 
 }  // namespace
 
@@ -25,6 +36,7 @@ Answer<Token> IdentityImpl::authenticate(std::string_view id, const Caller& call
       refused(other, caller.text(), from, id);
       return std::unexpected(other);
     }
+    if (auto fast = hurries(caller.text(), from)) return std::unexpected(*fast);
     const auto at = time();
     Claims claims{.id = base64url(random_bytes(chance_, 16)),
                   .device_id = device->id,
@@ -43,12 +55,14 @@ Answer<Token> IdentityImpl::authenticate(std::string_view id, const Caller& call
 Answer<std::string> IdentityImpl::challenge(std::string_view id, const Origin& from) {
   const auto held = lock();
   look();
+  if (auto fast = hurries_from(from)) return std::unexpected(*fast);
   if (auto wait = waits(id, from)) return std::unexpected(*wait);
   if (registry_.device(id) == nullptr) {
     const Refusal unknown{Kind::not_found, "device_not_found", "no device of that id is registered"};
     refused(unknown, id, from, id);
     return std::unexpected(unknown);
   }
+  if (auto fast = hurries("challenge " + std::string(id) + " " + from.address, from)) return std::unexpected(*fast);
   const auto mono = clock_.mono();
   std::erase_if(challenges_, [mono](const auto& each) { return each.second.expires <= mono; });
   std::size_t own = 0;
@@ -95,6 +109,39 @@ bool IdentityImpl::suspicious(std::string_view address) {
          guard_.failures(address, clock_.mono()) >= failures_of_a_suspect;
 }
 
+// What is known here, without where the device says it is.
+RiskInput IdentityImpl::input_of(const Device& device, std::string_view address, Wall at) {
+  const auto deviation = behaviour_.of(device.id, at);
+  RiskInput input{.local_hour = zone_.hour(at),
+                  .suspicious_address = suspicious(address),
+                  .behaviour_anomaly = deviation.score,
+                  .cloned = guard_.cloned(device.id, clock_.mono()),
+                  .crl_stale = crl_is_stale(at)};
+  if (deviation.score > options_.weights.behaviour_above) input.behaviour_why = deviation.why();
+  return input;
+}
+
+// A session never gets more than it began with: its level only falls. A new one is assessed afresh.
+void IdentityImpl::reassess(Wall at) {
+  const auto some = registry_.sessions_after(reassessed_, reassessed_at_once);
+  reassessed_ = some.size() < reassessed_at_once ? std::string() : some.back().id;
+  for (const auto& session : some) {
+    const auto* const device = registry_.device(session.device);
+    if (device == nullptr || session.expires <= at) continue;
+    auto input = input_of(*device, session.from, at);
+    if (session.away) {
+      input.usual_location = "the usual location";
+      input.location = "another";
+    }
+    const auto risk = assess(input, options_.weights);
+    const auto level = access_level(risk.score, device->clearance, options_.weights);
+    if (rank_of(level) <= rank_of(session.level)) continue;
+    const Json data{
+        {"device", session.device}, {"level", level}, {"risk", risk.score}, {"factors", factors_json(risk)}};
+    (void)record({{"gateway", session.from, "session_level", session.id, "ok", data.dump()}}, false);
+  }
+}
+
 Answer<Opened> IdentityImpl::open_session(std::string_view id, std::string_view challenge, std::string_view signature,
                                           const Context& context, const Origin& from) {
   return durably([&]() -> Answer<Opened> {
@@ -117,13 +164,14 @@ Answer<Opened> IdentityImpl::open_session(std::string_view id, std::string_view 
     guard_.succeeded(id, from.address);
 
     const auto at = time();
-    RiskInput input{.usual_location = device->location,
-                    .location = context.location,
-                    .local_hour = zone_.hour(at),
-                    .suspicious_address = suspicious(from.address) || suspicious(context.ip_address),
-                    .behaviour_anomaly = context.behaviour_anomaly,
-                    .cloned = guard_.cloned(id, clock_.mono()),
-                    .crl_stale = crl_is_stale(at)};
+    auto input = input_of(*device, from.address, at);
+    input.usual_location = device->location;
+    input.location = context.location;
+    input.suspicious_address = input.suspicious_address || suspicious(context.ip_address);
+    if (context.behaviour_anomaly > input.behaviour_anomaly) {
+      input.behaviour_anomaly = context.behaviour_anomaly;
+      input.behaviour_why.clear();
+    }
     Opened opened{.session_id = base64url(random_bytes(chance_, 16)),
                   .expires_in = limits::session_valid,
                   .risk = assess(input, options_.weights)};
@@ -140,13 +188,10 @@ Answer<Opened> IdentityImpl::open_session(std::string_view id, std::string_view 
     auto token = tokens_->sign(claims);
     if (!token) return refuse(Kind::unavailable, "cannot_sign", token.error().what);
     opened.session_token = std::move(*token);
-    Json factors = Json::array();
-    for (const auto& each : opened.risk.factors)
-      factors.push_back({{"factor", each.name}, {"value", each.value}, {"why", each.why}});
     const Json data{{"device", id},
                     {"level", opened.access_level},
                     {"risk", opened.risk.score},
-                    {"factors", factors},
+                    {"factors", factors_json(opened.risk)},
                     {"expires", time_text(claims.expires_at)}};
     if (auto done =
             record({{"device:" + std::string(id), from.address, "session", opened.session_id, "ok", data.dump()}});

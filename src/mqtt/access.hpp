@@ -16,6 +16,7 @@ class Grant {
   virtual ~Grant() = default;
   virtual bool may_publish(std::string_view /*topic*/) { return true; }
   virtual bool may_subscribe(std::string_view /*filter*/) { return true; }
+  virtual void published(std::string_view /*topic*/, std::size_t /*bytes*/) {}  // a message that was taken
   // Whether it may still stay; Broker::recheck() asks.
   virtual bool may_stay() { return true; }
   // Whether it may take over the session that `held` has connected under the same client id.

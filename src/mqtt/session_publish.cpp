@@ -136,6 +136,7 @@ std::optional<Refusal> Session::take_publish(const Frame& frame, const Now& now,
     out.list.emplace_back(Answer{Type::pubrec, packet.packet_id, Reason::success, ""});
     return {};
   }
+  grant_->published(packet.topic, packet.payload.size());
   if (packet.qos == 1) ++unacked_;
   ++out.received[packet.qos];
   record.cls = class_;

@@ -67,6 +67,42 @@ TEST(Account, SessionsEndByIdlenessByAgeAndByWhatChanges) {
   EXPECT_TRUE(rig.identity->accounts().empty());
 }
 
+TEST(Account, ASessionOutlivesARestartAndNothingThatEndedComesBack) {
+  Rig rig;
+  for (const char* name : {"ann", "bob", "cid"}) ASSERT_TRUE(rig.identity->add_account(name, "admin", "correct horse"));
+  const auto login = [&](const char* name) { return *rig.identity->login(name, "correct horse", "", rig.from); };
+  const auto stays = login("ann");
+  const auto left = login("ann");
+  const auto idle = login("ann");
+  const auto changed = login("bob");
+  const auto removed = login("cid");
+  rig.identity->logout(left.token, rig.from);
+  rig.clock.pass(hours{7});
+  EXPECT_TRUE(rig.identity->by_login(stays.token));
+  rig.clock.pass(hours{1});
+  EXPECT_FALSE(rig.identity->by_login(idle.token));
+  rig.open();
+  const auto again = rig.identity->by_login(stays.token);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->csrf, stays.csrf) << "the page that is open goes on";
+  EXPECT_EQ(again->account.name, "ann");
+  EXPECT_FALSE(rig.identity->by_login(left.token));
+  EXPECT_FALSE(rig.identity->by_login(idle.token));
+  EXPECT_TRUE(rig.identity->by_login(changed.token));
+  ASSERT_TRUE(rig.identity->set_account_password("bob", "another horse"));
+  ASSERT_TRUE(rig.identity->remove_account("cid"));
+  rig.open();
+  EXPECT_FALSE(rig.identity->by_login(changed.token));
+  EXPECT_FALSE(rig.identity->by_login(removed.token));
+  rig.identity->logout(stays.token, rig.from);
+  rig.open();
+  EXPECT_FALSE(rig.identity->by_login(stays.token)) << "left by the run after";
+  const auto old = login("ann");
+  rig.clock.pass(hours{25});
+  rig.open();
+  EXPECT_FALSE(rig.identity->by_login(old.token));
+}
+
 TEST(Account, TheSecondFactorIsAskedForAndItsCodeTakenOnce) {
   Rig rig;
   ASSERT_TRUE(rig.identity->add_account("ann", "admin", "correct horse"));

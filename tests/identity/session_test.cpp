@@ -329,6 +329,47 @@ TEST(Guard, DoublesAndNeverLocksLoopbackAsAWhole) {
   }
 }
 
+TEST(Guard, GivesSoManyAMinuteWhichRefillEvenly) {
+  Guard guard;
+  const Mono start{std::chrono::hours{1}};
+  for (int i = 0; i < 60; ++i) EXPECT_TRUE(guard.take("a", 60, start));
+  EXPECT_FALSE(guard.take("a", 60, start));
+  EXPECT_TRUE(guard.take("b", 60, start)) << "each has its own";
+  EXPECT_FALSE(guard.take("a", 60, start + std::chrono::milliseconds{900}));
+  EXPECT_TRUE(guard.take("a", 60, start + std::chrono::milliseconds{1100}));
+  EXPECT_FALSE(guard.take("a", 60, start + std::chrono::milliseconds{1200}));
+  int later = 0;
+  while (guard.take("a", 60, start + std::chrono::hours{2})) ++later;
+  EXPECT_EQ(later, 60) << "no more than a minute's are saved up";
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(guard.take("a", 0, start));
+}
+
+TEST(Rates, AnIdentityAndAnAddressWaitAndOthersDoNot) {
+  Rig rig({.per_minute_identity = 5, .per_minute_address = 6});
+  const auto key = *Key::make_p256();
+  const auto caller = *rig.show(rig.enrolled("dev-1", key).leaf);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(rig.identity->paced(caller, rig.from));
+  const auto refused = rig.identity->paced(caller, rig.from);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, "rate_limited");
+  EXPECT_TRUE(rig.identity->paced({.id = "dev-2"}, rig.from));
+  EXPECT_FALSE(rig.identity->authenticate("dev-1", caller, rig.from));
+  rig.clock.pass(seconds{12});
+  EXPECT_TRUE(rig.identity->paced(caller, rig.from));
+  int asked = 0;
+  while (rig.identity->by_password("nobody-" + std::to_string(asked), "wrong", rig.from).error().reason !=
+         "rate_limited")
+    ASSERT_LT(++asked, 100);
+  EXPECT_LE(asked, 6);
+  EXPECT_FALSE(rig.enrol("dev-3", *Key::make_p256(), rig.code()));
+  const Origin elsewhere{"192.0.2.8", "https"};
+  EXPECT_EQ(rig.identity->by_password("x", "wrong", elsewhere).error().reason, "bad_credentials");
+  const Origin here{"127.0.0.1", "https"};
+  for (int i = 0; i < 9; ++i)
+    EXPECT_EQ(rig.identity->by_password("y" + std::to_string(i), "wrong", here).error().reason, "bad_credentials");
+  EXPECT_NE(rig.journal().find("rate_limited"), std::string::npos);
+}
+
 TEST(Guard, MoreThanThreeTakeOversInFiveMinutesAreAClone) {
   Guard guard;
   Mono now{};
