@@ -8,8 +8,8 @@ namespace {
 
 class Kept {
  public:
-  Kept(const http::Request& from, http::Responder responder)
-      : responder(std::move(responder)),
+  Kept(const http::Request& from, http::Responder answer)
+      : responder(std::move(answer)),
         request(from),
         method_(from.method),
         target_(from.target),

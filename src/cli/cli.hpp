@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,9 @@ struct UpOptions : StartOptions {
   bool original_clock = false;
   bool once = false;
   std::uint64_t seed = 1;
+  bool lan = false;
+  // What the welcome adds, with the ports of the doors with TLS; none without --lan.
+  std::function<std::string(std::uint16_t mqtts, std::uint16_t https)> lan_text{};
 };
 
 int up(const UpOptions& options);
@@ -137,6 +141,8 @@ struct Welcome {
   std::uint16_t http = 0;
   std::uint16_t cloud_http = 0;  // 0: none beside it
   std::string demo;              // empty: none
+  std::uint16_t mqtts = 0;
+  std::uint16_t https = 0;
 };
 void print_welcome(const Welcome& welcome, const UpOptions& options);
 

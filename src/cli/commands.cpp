@@ -61,6 +61,8 @@ void add_up(CLI::App& app, All& all) {
   command->add_option("--clock", all.clock, "now: readings are stamped as if they happened now; original: as recorded")
       ->check(CLI::IsMember({"now", "original"}))
       ->capture_default_str();
+  command->add_flag("--lan", all.up.lan,
+                    "let the network in, by TLS: makes an account and a device, and prints what to paste");
   command->add_flag("--once", all.up.once, "play a recording once instead of in a loop");
   command->callback([&all] {
     all.up.original_clock = all.clock == "original";

@@ -120,7 +120,8 @@ void Supervisor::on_message(const std::string& message) {
   ports_ = ready.value("ports", edge::Ports{});
   demo_->gateway_up({ports_["mqtt"], ports_["http"], pid_});
   if (first) {
-    print_welcome({ready.value("gateway_id", ""), ports_["mqtt"], ports_["http"], cloud_http_, demo_->name()},
+    print_welcome({ready.value("gateway_id", ""), ports_["mqtt"], ports_["http"], cloud_http_, demo_->name(),
+                   ports_["mqtts"], ports_["https"]},
                   options_);
   } else {
     std::printf("  The gateway is back after %.2f s, as process %d.\n",

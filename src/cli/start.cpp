@@ -6,6 +6,7 @@
 #include "base/logger.hpp"
 #include "cli/cli.hpp"
 #include "cli/demo_supervisor.hpp"
+#include "cli/lan.hpp"
 #include "cli/signals.hpp"
 #include "cli/supervisor.hpp"
 #include "cloud/cloud.hpp"
@@ -38,6 +39,7 @@ void print_welcome(const Welcome& welcome, const UpOptions& options) {
   if (welcome.cloud_http != 0)
     text += "  Cloud   http://127.0.0.1:" + std::to_string(welcome.cloud_http) + "/api/v1/readings\n";
   text += "\n";
+  if (options.lan_text) text += options.lan_text(welcome.mqtts, welcome.https);
   text += "  Make a device of your own appear:\n\n";
   text += "    mosquitto_pub -h 127.0.0.1 -p " + mqtt +
           " -q 1 -t sensors/my-device/data -m '{\"temperature\":21.5,\"humidity\":40}'\n\n";
@@ -98,6 +100,11 @@ int cloud(const StartOptions& options) {
 int up(const UpOptions& asked) {
   auto options = asked;
   block_signals();
+  if (options.lan) {
+    auto text = prepare_lan(options);
+    if (!text) return failed(text.error());
+    options.lan_text = std::move(*text);
+  }
   std::unique_ptr<demo::Demo> demo;
   if (options.demo != "none") {
     auto loaded = demo::Demo::load(options.demo, {options.speed, options.original_clock, options.once, options.seed});
@@ -111,7 +118,9 @@ int up(const UpOptions& asked) {
   auto gateway = start_gateway(options);
   if (!gateway) return failed(gateway.error());
   auto& node = (*gateway)->node();
-  print_welcome({node.gateway_id(), node.ports().at("mqtt"), node.ports().at("http"), cloud_http, ""}, options);
+  auto ports = node.ports();
+  print_welcome({node.gateway_id(), ports["mqtt"], ports["http"], cloud_http, "", ports["mqtts"], ports["https"]},
+                options);
   wait_for_signal();
   std::puts("\n  Ending: what was acknowledged is on disk.");
   gateway->reset();
