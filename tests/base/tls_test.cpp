@@ -215,6 +215,37 @@ TEST(Tls, AStormIsServedInTurnAndAllGetIn) {
   EXPECT_GE(rig.world.mono() - begun, std::chrono::milliseconds{400});
 }
 
+TEST(Tls, SoManyHandshakesAreUnderWayAndThoseThatStallKeepNobodyOut) {
+  Rig rig(6, {.handshakes_per_second = 0});
+  constexpr int count = 300;
+  std::vector<std::unique_ptr<End>> silent;
+  for (int i = 0; i < count; ++i) {
+    rig.guest.connect({"127.0.0.1", rig.listener->port()}, [&](auto r) {
+      silent.push_back(std::make_unique<End>());
+      silent.back()->connection = std::move(*r);
+      rig.guest.start(*silent.back()->connection, *silent.back());
+    });
+  }
+  const auto waiting = [&rig] {
+    const auto text = rig.metrics.prometheus_text();
+    const auto at = text.find("skerry_tls_waiting{");
+    return at == std::string::npos ? -1 : std::atoi(text.c_str() + text.find(' ', at));
+  };
+  rig.world.run_until([&] { return silent.size() == count; }, 10'000'000);
+  const auto begun = rig.world.mono();
+  std::unique_ptr<Connection> open;
+  ASSERT_TRUE(tls::connect(rig.guest, {"127.0.0.1", rig.listener->port()}, rig.client(), [&](auto r) {
+    ASSERT_TRUE(r) << r.error().text();
+    open = std::move(*r);
+  }));
+  rig.world.run_until([&] { return waiting() > count - 128 || open != nullptr; }, 10'000'000);
+  EXPECT_EQ(waiting(), count - 128 + 1);
+  rig.world.run_until([&] { return open != nullptr; }, 10'000'000);
+  ASSERT_TRUE(open);
+  EXPECT_GE(rig.world.mono() - begun, std::chrono::seconds{5});
+  EXPECT_LE(rig.world.mono() - begun, std::chrono::seconds{11});
+}
+
 TEST(Tls, AHandshakeThatStallsEnds) {
   Rig rig(2, {.handshake_within = std::chrono::seconds{2}});
   End silent;
