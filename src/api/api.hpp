@@ -48,9 +48,10 @@ struct Info {
 
 // A demo that this gateway runs under. Without `act` it has no routes (docs/demos.md).
 struct Demo {
-  std::string name;                                    // empty: none
-  std::function<std::string()> state;                  // JSON; empty: not known yet
-  std::function<Result<>(std::string_view what)> act;  // kill, fill, release; what it asks for happens after the answer
+  std::string name;                    // empty: none
+  std::function<std::string()> state;  // JSON; empty: not known yet
+  std::function<Result<>(std::string_view what)>
+      act;  // kill, fill, release, cut, mend; what it asks for happens after the answer
 };
 
 using Ports = std::map<std::string, std::uint16_t>;

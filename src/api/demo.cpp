@@ -12,7 +12,7 @@ void demo_routes(http::Server& server, const Demo& demo) {
     if (state.empty()) return r.respond(http::problem(503, "the demo has not said anything yet"));
     r.respond(http::json(std::move(state)));
   });
-  for (const std::string_view what : {"kill", "fill", "release"}) {
+  for (const std::string_view what : {"kill", "fill", "release", "cut", "mend"}) {
     server.route("POST", "/api/v1/demo/" + std::string(what), [&demo, what](const http::Request& q, http::Responder r) {
       if (const auto names = check_names(q, {}); !names) return r.respond(http::problem(names.error()));
       if (media_type(q) != "application/json")

@@ -1,5 +1,5 @@
-// GET /api/v1/demo and POST /api/v1/demo/{kill,fill,release}: what a demo has seen, and what may be done to its
-// gateway.
+// GET /api/v1/demo and POST /api/v1/demo/{kill,fill,release,cut,mend}: what a demo has seen, and what may be done to
+// its gateway.
 #pragma once
 
 #include "api/api.hpp"

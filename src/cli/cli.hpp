@@ -132,7 +132,8 @@ int codec_decode(const CodecOptions& options);
 int failed(const Error& error);
 Result<config::Config> load_config(const StartOptions& options);
 Result<std::unique_ptr<edge::Gateway>> start_gateway(const StartOptions& options, const api::Demo& demo = {},
-                                                     Files* files = nullptr);
+                                                     Files* files = nullptr,
+                                                     std::function<std::unique_ptr<Loop>(Loop&)> network = {});
 
 // What `up` prints when the gateway is ready.
 struct Welcome {

@@ -1,6 +1,7 @@
 // Control: messages between the supervisor of a demo and its gateway, one JSON object each, over a pair of sockets.
 //
-// gateway → supervisor: {"ready":{"ports":{"mqtt":…},"gateway_id":…}}, {"stored":…,"disk_full":…}, {"do":"kill"}.
+// gateway → supervisor: {"ready":{"ports":{"mqtt":…},"gateway_id":…}}, {"stored":…,"disk_full":…,"link":{…}},
+// {"do":"kill"}.
 // supervisor → gateway: the demo's state, as GET /api/v1/demo answers it. A lost message is no loss: the next is newer.
 #pragma once
 

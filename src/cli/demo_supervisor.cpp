@@ -28,6 +28,19 @@ constexpr milliseconds answer_first{100};   // the answer to whoever pressed the
 constexpr milliseconds again_after{1'000};  // when it died young: something may be wrong for longer
 constexpr milliseconds young{2'000};
 
+demo::Report report_of(const nlohmann::json& json) {
+  demo::Report report{.stored = json.value("stored", 0ULL), .disk_full = json.value("disk_full", false)};
+  if (const auto link = json.find("link"); link != json.end() && link->is_object()) {
+    report.link = demo::Report::Link{.cut = link->value("cut", false),
+                                     .up = link->value("up", false),
+                                     .live = link->value("live", 0ULL),
+                                     .backlog = link->value("backlog", 0ULL),
+                                     .live_delay_s = {}};
+    if (link->contains("live_delay_s")) report.link->live_delay_s = link->value("live_delay_s", 0.0);
+  }
+  return report;
+}
+
 class Supervisor {
  public:
   Supervisor(const UpOptions& options, std::uint16_t cloud_http, std::unique_ptr<demo::Demo> demo)
@@ -113,7 +126,7 @@ void Supervisor::on_message(const std::string& message) {
   const auto json = nlohmann::json::parse(message, nullptr, false);
   if (!json.is_object()) return;
   if (json.value("do", "") == "kill") kill_at_ = now() + answer_first;
-  if (json.contains("stored")) demo_->gateway_says({json.value("stored", 0ULL), json.value("disk_full", false)});
+  if (json.contains("stored")) demo_->gateway_says(report_of(json));
   if (!json.contains("ready")) return;
   const auto& ready = json["ready"];
   const bool first = ports_.empty();

@@ -17,7 +17,8 @@
 
 namespace skerry::cli {
 
-Result<std::unique_ptr<edge::Gateway>> start_gateway(const StartOptions& options, const api::Demo& demo, Files* files) {
+Result<std::unique_ptr<edge::Gateway>> start_gateway(const StartOptions& options, const api::Demo& demo, Files* files,
+                                                     std::function<std::unique_ptr<Loop>(Loop&)> network) {
   const auto config = TRY(load_config(options));
   edge::configure_logger(config);
   TRY(system_files().make_dirs(options.data_dir));
@@ -25,6 +26,7 @@ Result<std::unique_ptr<edge::Gateway>> start_gateway(const StartOptions& options
                                .data_dir = options.data_dir,
                                .demo = demo,
                                .files = files,
+                               .network = std::move(network),
                                .read_config = [options] { return load_config(options); },
                                .alive = [] { tell_supervisor("WATCHDOG=1"); }});
 }

@@ -44,11 +44,13 @@ void Board::gateway_up(const Gateway& gateway) {
   ++starts_;
   up_ = true;
   disk_full_ = false;
+  link_.reset();
   end_outage("killed");
 }
 
 void Board::gateway_down() {
   end_outage("disk_full");  // the next process finds an empty disk
+  end_outage("link_cut");   // and a link that is whole
   begin_outage("killed");
   up_ = false;
 }
@@ -60,12 +62,47 @@ void Board::gateway_says(const Report& report) {
     stored_here_ += more;
   }
   stored_ = report.stored;
+  link_says(report.link);
   if (report.disk_full == disk_full_) return;
   disk_full_ = report.disk_full;
   if (disk_full_) {
     begin_outage("disk_full");
   } else {
     end_outage("disk_full");
+  }
+}
+
+void Board::link_says(const std::optional<Report::Link>& link) {
+  const bool was_cut = link_ && link_->cut;
+  const auto waited = link_ ? link_->live + link_->backlog : 0;
+  link_ = link;
+  if (!link) return;
+  auto& kept = second().link;
+  const auto worst = kept ? kept->live_delay_s : std::nullopt;
+  kept = link;
+  if (worst) kept->live_delay_s = std::max(*worst, link->live_delay_s.value_or(0));
+  if (link->cut && !was_cut) begin_outage("link_cut");
+  if (!link->cut && was_cut) {
+    end_outage("link_cut");
+    for (auto& each : outages_) {
+      if (each.kind == "link_cut" && each.to && !each.drain)
+        each.drain = Drain{.most = std::max(waited, link->live + link->backlog)};
+    }
+  }
+  if (!link->cut) drains(*link);
+}
+
+// What waited is in the cloud when the backlog's lane is empty and the live one holds no more than it does at any time.
+void Board::drains(const Report::Link& link) {
+  for (auto& each : outages_) {
+    if (!each.drain || each.drain->all_s) continue;
+    auto& drain = *each.drain;
+    // It may have been so since right after the last report: at the most.
+    const auto after = std::chrono::duration<double>(clock_.wall() - *each.to + report_every).count();
+    if (!link.up) continue;
+    if (!drain.up_s) drain.up_s = after;
+    drain.live_delay_s_max = std::max(drain.live_delay_s_max, link.live_delay_s.value_or(0));
+    if (link.backlog == 0 && link.live <= std::max<std::uint64_t>(100, drain.most / 20)) drain.all_s = after;
   }
 }
 
@@ -80,16 +117,18 @@ void Board::begin_outage(std::string_view kind) {
 }
 
 void Board::end_outage(std::string_view kind) {
-  if (outages_.empty() || outages_.back().to || outages_.back().kind != kind) return;
-  auto& outage = outages_.back();
-  outage.to = clock_.wall();
-  outage.acknowledged_at_end = acknowledged_;
-  outage.sent_at_end = sent_;
+  const auto found = std::find_if(outages_.rbegin(), outages_.rend(),
+                                  [kind](const Outage& each) { return !each.to && each.kind == kind; });
+  if (found == outages_.rend()) return;
+  found->to = clock_.wall();
+  found->acknowledged_at_end = acknowledged_;
+  found->sent_at_end = sent_;
 }
 
 namespace {
 
-bool unchecked(const auto& outage) { return outage.to && !outage.found; }
+// While the link was cut the gateway itself was never away.
+bool unchecked(const auto& outage) { return outage.to && !outage.found && outage.kind != "link_cut"; }
 
 }  // namespace
 

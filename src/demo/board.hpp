@@ -55,9 +55,17 @@ class Board {
     std::uint32_t sent = 0;
     std::uint32_t acknowledged = 0;
     std::uint64_t stored = 0;
+    std::optional<Report::Link> link;  // as it was last; of the delay the worst
+  };
+  // What became of what waited for the cloud while the link was cut.
+  struct Drain {
+    std::uint64_t most = 0;       // records that waited when the link was mended
+    std::optional<double> up_s;   // after the mending: a canary came back …
+    std::optional<double> all_s;  // … and nothing of then was lacking any more
+    double live_delay_s_max = 0;  // meanwhile
   };
   struct Outage {
-    std::string kind;  // killed, disk_full
+    std::string kind;  // killed, disk_full, link_cut
     Wall from{};
     std::optional<Wall> to;
     std::uint64_t acknowledged_before = 0;
@@ -65,6 +73,7 @@ class Board {
     std::uint64_t sent_before = 0;
     std::uint64_t sent_at_end = 0;
     std::optional<Found> found;
+    std::optional<Drain> drain;
   };
   struct Detection {
     std::string alert_type;
@@ -78,6 +87,8 @@ class Board {
   Second& second();
   void begin_outage(std::string_view kind);
   void end_outage(std::string_view kind);
+  void link_says(const std::optional<Report::Link>& link);
+  void drains(const Report::Link& link);
   Detection& detection_of(const Fault& fault);
   const Fault* fault_at(std::uint32_t device, std::int64_t stamp_ms) const;
 
@@ -104,6 +115,7 @@ class Board {
   std::uint64_t starts_ = 0;
   bool up_ = false;
   bool disk_full_ = false;
+  std::optional<Report::Link> link_;
 };
 
 }  // namespace skerry::demo

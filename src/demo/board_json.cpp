@@ -19,6 +19,7 @@ struct Board::Telling {
   const Board& board;
 
   Json timeline() const;
+  Json link_timeline() const;
   Json outages() const;
   Json faults() const;
 };
@@ -40,6 +41,19 @@ Json Board::Telling::timeline() const {
           {"stored", std::move(stored)}};
 }
 
+// A number for each second, as in the timeline; null where nothing is known.
+Json Board::Telling::link_timeline() const {
+  Json live = Json::array();
+  Json backlog = Json::array();
+  Json delay = Json::array();
+  for (const auto& each : board.seconds_) {
+    live.push_back(each.link ? Json(each.link->live) : Json());
+    backlog.push_back(each.link ? Json(each.link->backlog) : Json());
+    delay.push_back(each.link && each.link->live_delay_s ? Json(*each.link->live_delay_s) : Json());
+  }
+  return {{"live", std::move(live)}, {"backlog", std::move(backlog)}, {"live_delay_s", std::move(delay)}};
+}
+
 Json Board::Telling::outages() const {
   Json all = Json::array();
   for (const auto& each : board.outages_) {
@@ -57,6 +71,13 @@ Json Board::Telling::outages() const {
       outage["found"] = each.found->found;
       outage["lost"] = each.found->asked - each.found->found;
       outage["twice"] = each.found->twice;
+    }
+    if (each.drain) {
+      const auto known = [](const std::optional<double>& s) { return s ? Json(*s) : Json(); };
+      outage["drain"] = {{"records", each.drain->most},
+                         {"up_after_s", known(each.drain->up_s)},
+                         {"all_after_s", known(each.drain->all_s)},
+                         {"live_delay_s_max", each.drain->live_delay_s_max}};
     }
     all.push_back(std::move(outage));
   }
@@ -104,7 +125,10 @@ std::string Board::json() const {
   all["stored"] = stored_here_;
   all["commands"] = commands_;
   all["gateway"] = {{"up", up_}, {"pid", gateway_.pid}, {"starts", starts_}, {"disk_full", disk_full_}};
+  all["link"] =
+      link_ ? Json{{"cut", link_->cut}, {"up", link_->up}, {"live", link_->live}, {"backlog", link_->backlog}} : Json();
   all["timeline"] = telling.timeline();
+  if (link_) all["timeline"].update(telling.link_timeline());
   all["outages"] = telling.outages();
   all["faults"] = telling.faults();
   all["alerts_without_fault"] = other_alerts_;

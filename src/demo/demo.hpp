@@ -7,9 +7,11 @@
 // outage it reads back what had been acknowledged.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,10 +32,19 @@ struct Gateway {
   int pid = 0;
 };
 
-// What the gateway says of itself, every now and then.
+// What the gateway says of itself, about so often.
+inline constexpr std::chrono::milliseconds report_every{250};
 struct Report {
   std::uint64_t stored = 0;  // readings committed since its folder was made
   bool disk_full = false;
+  struct Link {
+    bool cut = false;
+    bool up = false;
+    std::uint64_t live = 0;              // records that the cloud lacks, of the live lane
+    std::uint64_t backlog = 0;           // … and of the backlog
+    std::optional<double> live_delay_s;  // the worst of those that came to the cloud within the last second
+  };
+  std::optional<Link> link{};  // none: there is no cloud
 };
 
 class Demo {

@@ -31,8 +31,10 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const Setup& setup) {
   g.http_loop_ = make_net_loop(system_clock());
   g.coap_loop_ = make_net_loop(system_clock());
   g.uplink_loop_ = make_net_loop(system_clock());
+  if (setup.network) g.network_ = setup.network(*g.uplink_loop_);
+  Loop* const uplink_loop = g.network_ ? g.network_.get() : g.uplink_loop_.get();
   g.node_ = TRY(Node::open({setup.files != nullptr ? *setup.files : system_files(), system_clock(), system_chance(),
-                            *g.mqtt_loop_, *g.http_loop_, g.uplink_loop_.get()},
+                            *g.mqtt_loop_, *g.http_loop_, uplink_loop},
                            setup.config, setup.data_dir, setup.demo));
   TRY(drop_snapshots(setup.data_dir));
   g.node_->serve({.reload = [&g](Done done) { g.reload("api", std::move(done)); },

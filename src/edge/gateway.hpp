@@ -25,6 +25,7 @@ class Gateway {
     std::string data_dir;
     api::Demo demo{};
     Files* files = nullptr;                                 // the system's when null
+    std::function<std::unique_ptr<Loop>(Loop&)> network{};  // what the link to the cloud goes through; none: nothing
     std::function<Result<config::Config>()> read_config{};  // for a reload; none: it cannot be reloaded
     std::function<void()> alive{};                          // about once a second while both loops answer
   };
@@ -56,6 +57,7 @@ class Gateway {
   std::unique_ptr<NetLoop> http_loop_;
   std::unique_ptr<NetLoop> coap_loop_;
   std::unique_ptr<NetLoop> uplink_loop_;
+  std::unique_ptr<Loop> network_;  // over uplink_loop_
   std::unique_ptr<Node> node_;
   std::unique_ptr<log::Committer> committer_;
   std::string ports_file_;

@@ -156,6 +156,8 @@ std::string uplink_json(const link::UplinkStatus& status) {
                              {"phase", sync::name(status.phase)},
                              {"epoch", std::to_string(status.epoch)},
                              {"backlog_records", status.backlog}};
+  all["live_delay_seconds"] =
+      status.live_delay ? nlohmann::ordered_json(seconds(*status.live_delay)) : nlohmann::ordered_json();
   for (std::size_t c = 0; c < record::class_count; ++c)
     all["acknowledged"][record::name(static_cast<record::Class>(c))] = status.acknowledged[c];
   if (status.refused) all["refused"] = {{"reason", sync::name(status.refused->reason)}, {"why", status.refused->why}};

@@ -71,6 +71,12 @@ void Failover::hold(std::chrono::milliseconds pause, Mono now) {
   not_before_ = std::max(not_before_, now + pause);
 }
 
+void Failover::no_pause() {
+  not_before_ = {};
+  pause_ = options_.retry_min;
+  if (!trying_) at_ = 0;
+}
+
 std::optional<std::size_t> Failover::look(Mono now) {
   if (!in_use_) return {};
   for (std::size_t place = 0; place < place_of(*in_use_); ++place) {

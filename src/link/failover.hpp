@@ -49,6 +49,8 @@ class Failover {
   void failed(std::size_t way, Mono now);                // it could not be reached, or was lost
   void hold(std::chrono::milliseconds pause, Mono now);  // the cloud wants to be left alone: no way is tried before
 
+  void no_pause();  // from the best on, now
+
   std::optional<std::size_t> in_use() const { return in_use_; }
   const std::vector<std::size_t>& order() const { return order_; }  // of the ways, the best first
 

@@ -118,6 +118,9 @@ struct UplinkStatus {
   std::uint64_t backlog = 0;  // records that are committed here and not acknowledged there
   sync::PerClass<std::uint64_t> acknowledged{};
   std::optional<sync::Refuse> refused;
+  // The worst of those that were acknowledged within the last second, of the live lane: since their commit here, or
+  // since the link came up where that was later.
+  std::optional<std::chrono::nanoseconds> live_delay;
   ShareStatus shares;
   std::optional<Trouble> trouble;  // why the last connection ended
 };
@@ -136,6 +139,7 @@ class Uplink {
 
   virtual void start() = 0;  // on the loop's thread, or before it runs
   virtual void stop() = 0;   // on the loop's thread: closes the connection and saves
+  virtual void retry() = 0;  // any thread: no pause any more, what waits for one is tried now
   virtual UplinkStatus status() const = 0;
   virtual const Devices& devices() const = 0;
 };

@@ -6,6 +6,7 @@
 #include "base/logger.hpp"
 #include "codec/json.hpp"
 #include "link/link.hpp"
+#include "link/live_delay.hpp"
 #include "link/pace.hpp"
 #include "link/ways.hpp"
 #include "sync/log_source.hpp"
@@ -21,7 +22,8 @@ class UplinkImpl final : public Uplink, private Ways::Owner {
         state_(std::move(state)),
         source_(deps.log, options_.local, options_.local_before),
         devices_(options_.devices_max),
-        sender_(source_, sender_options(), state_.memory, &devices_),
+        live_delay_(deps.loop.clock(), deps.metrics, devices_),
+        sender_(source_, sender_options(), state_.memory, &live_delay_),
         ways_({deps.loop, deps.files, deps.chance, deps.metrics}, options_, *this),
         up_(deps.metrics.gauge("skerry_link_up", "1 when a canary came back from the cloud, whatever TCP says.")),
         canary_seconds_(deps.metrics.gauge("skerry_link_canary_seconds", "Round trip of the last canary.")),
@@ -47,6 +49,11 @@ class UplinkImpl final : public Uplink, private Ways::Owner {
     turn_.reset();
     ways_.stop();
     save();
+  }
+  void retry() override {
+    deps_.loop.post([this, alive = alive_] {
+      if (*alive) ways_.retry();
+    });
   }
   UplinkStatus status() const override {
     // Of now: who has just been told that a record is on disk must not hear that nothing waits.
@@ -103,6 +110,7 @@ class UplinkImpl final : public Uplink, private Ways::Owner {
   sync::State state_;
   sync::LogSource source_;
   Devices devices_;
+  LiveDelay live_delay_;
   sync::Sender sender_;
   Ways ways_;
   Pace pace_;
@@ -314,6 +322,7 @@ void UplinkImpl::tell() {
                       .epoch = state_.epoch,
                       .backlog = sender_.backlog(),
                       .refused = sender_.refused(),
+                      .live_delay = live_delay_.worst(),
                       .trouble = trouble_};
   for (std::size_t c = 0; c < record::class_count; ++c)
     status.acknowledged[c] = sender_.acked(static_cast<record::Class>(c)).prefix_end();

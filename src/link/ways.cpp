@@ -96,6 +96,11 @@ void Ways::stop() {
   owner_.on_gone({});
 }
 
+void Ways::retry() {
+  failover_.no_pause();
+  turn();
+}
+
 const WayOptions& Ways::chosen() const { return options_.ways[wire_ ? wire_->way() : failover_.order().front()]; }
 
 // ---- the connection in use ----

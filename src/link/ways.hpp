@@ -41,6 +41,7 @@ class Ways final : private Wire::Owner {
 
   void turn();    // every now and then: begins what is due
   void stop();    // ends everything
+  void retry();   // does not wait for the end of a pause
   void proven();  // a canary came back on the connection in use
   // `pause`: the cloud wants to be left alone for so long.
   void give_up(Trouble why, std::optional<std::chrono::milliseconds> pause);

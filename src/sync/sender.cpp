@@ -187,6 +187,7 @@ std::uint64_t Sender::draw_fingerprint() {
 
 void Sender::on(const Ready&, Mono now, Out& out) {
   phase_ = Phase::sending;
+  ready_at_ = now;
   ++counts_.sessions;
   refused_.reset();
   for (const auto cls : classes_in_order) acknowledge(cls, welcomed_[index(cls)]);
@@ -227,6 +228,8 @@ void Sender::on(const Ack& frame, Mono now, Out& out) {
     if (sent.lane == Lane::backlog) {
       backlog_out_ -= sent.bytes;
       on_delay(now - sent.sent_at, sent.bytes);
+    } else if (watcher_ != nullptr) {
+      watcher_->on_applied(sent.cls, std::min(sent.waited, sent.sent_at - ready_at_) + (now - sent.sent_at));
     }
     sent.bytes = 0;
   }
@@ -450,8 +453,9 @@ void Sender::sent(const Choice& choice, std::uint64_t count, std::uint64_t print
   work.next += count;
   INVARIANT(projected_[c].accepts(choice.lane, from, work.next));
   projected_[c].add({from, work.next, print});
+  const auto waited = choice.lane == Lane::live ? queues_.age(choice.cls, from, now) : std::chrono::nanoseconds{0};
   queues_.sent(choice, count, bytes, now);
-  outstanding_.push_back({choice.lane, choice.cls, work.next, bytes, now});
+  outstanding_.push_back({choice.lane, choice.cls, work.next, bytes, now, waited});
   memory_.sent[c][work.next] = print;
   if (choice.lane == Lane::live) {
     waiting_since_[c].reset();

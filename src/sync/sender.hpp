@@ -90,6 +90,9 @@ class Watcher {
   virtual ~Watcher() = default;
   // `waited`: the first of them, since it was committed. Of the live lane only.
   virtual void on_sent(Class cls, std::span<const record::RecordView> records, std::chrono::nanoseconds waited) = 0;
+  // A frame of the live lane is applied in the cloud. `took`: the first of it, since it was committed, or since the
+  // link came to sending where that was later: not that there was none, but what else is sent delays live records.
+  virtual void on_applied(Class /*cls*/, std::chrono::nanoseconds /*took*/) {}
 };
 
 struct Out {
@@ -153,6 +156,7 @@ class Sender {
     std::uint64_t to;
     std::uint64_t bytes;
     Mono sent_at;
+    std::chrono::nanoseconds waited;  // before that
   };
   struct Arrived {
     Item item;
@@ -215,6 +219,7 @@ class Sender {
   Mono opened_at_{};
   Mono window_moved_at_{};
   Mono heard_at_{};
+  Mono ready_at_{};
   std::uint64_t nonce_ = 0;
   std::optional<Mono> canary_sent_at_;
   Mono canary_next_{};

@@ -150,5 +150,50 @@ TEST(FullDisk, TakesNoByteUntilItIsReleased) {
   EXPECT_NE(disk.place("d").value(), 0U);
 }
 
+TEST_F(BoardTest, ACutLinkIsAnOutageWhoseBacklogDrains) {
+  const auto says = [this](bool cut, bool up, std::uint64_t live, std::uint64_t backlog, std::optional<double> delay) {
+    board_.gateway_says({0, false, Report::Link{cut, up, live, backlog, delay}});
+  };
+  board_.gateway_up({});
+  EXPECT_EQ(told()["link"], Json());
+  says(false, true, 4, 0, 0.2);
+  pass(std::chrono::seconds{1});
+  says(true, false, 10, 0, {});
+  board_.acknowledged({0, 1});
+  pass(std::chrono::seconds{60});
+  says(true, false, 2'410, 0, {});
+  pass(std::chrono::milliseconds{100});
+  says(false, false, 1'900, 0, {});  // some of it has gone already
+  EXPECT_FALSE(board_.wants_check()) << "the gateway was never away";
+  EXPECT_EQ(told()["outages"][0]["drain"]["records"], 2'410);
+  EXPECT_EQ(told()["outages"][0]["drain"]["all_after_s"], Json());
+  pass(std::chrono::milliseconds{500});
+  says(false, true, 40, 1'500, 0.3);
+  says(false, true, 40, 1'500, 0.1);
+  pass(std::chrono::milliseconds{500});
+  says(false, true, 40, 0, 0.2);
+  says(false, true, 40, 0, 7.0);  // after it
+  const auto json = told();
+  const auto& outage = json["outages"][0];
+  EXPECT_EQ(outage["kind"], "link_cut");
+  EXPECT_EQ(outage["acknowledged_meanwhile"], 1);
+  EXPECT_EQ(outage["drain"],
+            Json({{"records", 2'410}, {"up_after_s", 0.75}, {"all_after_s", 1.25}, {"live_delay_s_max", 0.3}}));
+  EXPECT_EQ(json["link"], Json({{"cut", false}, {"up", true}, {"live", 40}, {"backlog", 0}}));
+  EXPECT_EQ(json["timeline"]["live_delay_s"][0], 0.2);
+  EXPECT_EQ(json["timeline"]["live_delay_s"][1], Json());
+  EXPECT_EQ(json["timeline"]["live"].back(), 40);
+}
+
+TEST_F(BoardTest, AKillWhileTheLinkIsCutEndsBoth) {
+  board_.gateway_up({});
+  board_.gateway_says({0, false, Report::Link{.cut = true}});
+  board_.gateway_down();
+  board_.gateway_up({});
+  const auto json = told();
+  ASSERT_EQ(json["outages"].size(), 2U);
+  for (const auto& each : json["outages"]) EXPECT_FALSE(each["to"].is_null()) << each;
+}
+
 }  // namespace
 }  // namespace skerry::demo

@@ -1,11 +1,20 @@
-"""Two network namespaces, a gateway's and a cloud's, with any number of ways (veth pairs) between them, for tests that cut ways as networks do.
-The thread that makes them is in the gateway's from then on, and so are the programs it starts; far() does something in the cloud's. Needs root."""
+"""Two network namespaces, a gateway's and a cloud's, with any number of ways between them (veth pairs; Lossy: a forwarder that loses and delays
+packets, since not every kernel has netem), for tests that cut ways as networks do. The thread that makes them is in the gateway's from then on, and so
+are the programs it starts; far() does something in the cloud's. Needs root."""
 import concurrent.futures
 import ctypes
+import fcntl
+import heapq
 import os
+import random
+import selectors
+import struct
 import subprocess
+import threading
+import time
 
 CLONE_NEWNET = 0x40000000
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -75,3 +84,57 @@ class Namespaces:
 
     def hear(self, way):
         self._ip("-n", self.name, "route", "del", "blackhole", self.addresses[way][0] + "/32")
+
+
+class Lossy:
+    """A way of Namespaces(test, ()) between two TUN devices: each packet is lost with a chance, and comes `delay_s` later."""
+
+    def __init__(self, test, net, name, seed, loss=0.1, delay_s=0.01):
+        self.loss, self.delay_s, self.chance = loss, delay_s, random.Random(seed)
+        self.carried = self.lost = 0
+        self.cut = False
+        near, far = net.addresses[name] = ("10.78.1.1", "10.78.1.2")
+        self.ends = (self._tun(name), net.far(lambda: self._tun(name)))
+        for prefix, address, peer in (((), near, far), (("-n", net.name), far, near)):
+            net._ip(*prefix, "address", "add", address, "peer", peer, "dev", name)
+            net._ip(*prefix, "link", "set", name, "up")
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._carry)
+        self.thread.start()
+        test.addCleanup(self._end)
+
+    @staticmethod
+    def _tun(name):
+        handle = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+        fcntl.ioctl(handle, TUNSETIFF, struct.pack("16sH14x", name.encode(), IFF_TUN | IFF_NO_PI))
+        return handle
+
+    def _end(self):
+        self.ended.set()
+        self.thread.join()
+        for handle in self.ends:
+            os.close(handle)
+
+    def _carry(self):
+        waiting, number = [], 0
+        with selectors.DefaultSelector() as selector:
+            for handle, other in (self.ends, self.ends[::-1]):
+                selector.register(handle, selectors.EVENT_READ, other)
+            while not self.ended.is_set():
+                for key, _ in selector.select(max(0.0, min(0.05, waiting[0][0] - time.monotonic())) if waiting else 0.05):
+                    try:
+                        packet = os.read(key.fd, 65_536)
+                    except OSError:
+                        continue
+                    if self.cut or self.chance.random() < self.loss:
+                        self.lost += 1
+                        continue
+                    number += 1
+                    heapq.heappush(waiting, (time.monotonic() + self.delay_s, number, key.data, packet))
+                while waiting and waiting[0][0] <= time.monotonic():
+                    _, _, other, packet = heapq.heappop(waiting)
+                    try:
+                        os.write(other, packet)
+                        self.carried += 1
+                    except OSError:
+                        self.lost += 1

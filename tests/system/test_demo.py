@@ -189,6 +189,27 @@ class Demo(unittest.TestCase):
         self.assertEqual(after["outages"][-1]["lost"], 0)
         self.assertEqual(after["gateway"]["starts"], 1)
 
+    def test_a_cut_link_keeps_all_for_the_cloud_and_its_backlog_does_not_delay_what_is_live(self):
+        up = Up(self, "--demo", "plant", "--speed", "600", "--set", "logging.level=warn")
+        wait_until(lambda: up.demo(lambda s: s["link"] and s["link"]["up"] and s["acknowledged"] > 300), "a link that is up")
+        self.assertEqual(up.post("demo/cut"), (202, {"accepted": "cut"}))
+        cut = wait_until(lambda: up.demo(lambda s: s["link"]["cut"] and not s["link"]["up"] and s["link"]["live"] > 3_000), "a backlog", 60)
+        self.assertEqual(cut["outages"][-1]["kind"], "link_cut")
+        self.assertGreater(cut["outages"][-1]["acknowledged_meanwhile"], 2_000, "devices notice nothing")
+        self.assertIn("the demo has cut the link", up.get("status")["uplink"]["trouble"])
+        self.assertEqual(up.post("demo/mend")[0], 202)
+        after = wait_until(lambda: up.demo(lambda s: s["outages"][-1].get("drain", {}).get("all_after_s")), "all of it to be in the cloud")
+        drain = after["outages"][-1]["drain"]
+        self.assertGreater(drain["records"], 3_000)
+        self.assertLess(drain["up_after_s"], 5, "it tries at once")
+        self.assertGreater(max(n or 0 for n in after["timeline"]["live"]), 3_000)
+        wait_until(lambda: up.demo(lambda s: s["timeline"]["live_delay_s"][-1] is not None), "live data in the cloud")
+        with open(os.path.join(up.data, "cloud", "ports.json"), encoding="utf-8") as f:
+            cloud = json.load(f)
+        done = subprocess.run([BIN, "verify", "--json", "--edge", f"http://127.0.0.1:{up.ports['http']}", "--cloud", f"http://127.0.0.1:{cloud['http']}"], capture_output=True, timeout=120, check=False)
+        self.assertEqual((done.returncode, json.loads(done.stdout)["problems"]), (0, []), done.stdout)
+        print(f"\ncut for {after['outages'][-1]['seconds']:.1f} s: {drain}", flush=True)
+
     def test_scenarios_act_by_their_pipelines(self):
         for demo, speed, command in (("factory", "240", "emergency_stop"), ("crossing", "60", "walk"), ("farm", "7200", "open_valve")):
             with self.subTest(demo):

@@ -47,6 +47,15 @@ describe("the demo's buttons", { skip: binary === undefined || process.env.SKERR
     assert.equal(await page.locator('[data-band="disk_full"]').count(), 1);
   });
 
+  test("a link that is cut is drawn with its backlog, and what waited comes to the cloud", async () => {
+    await page.locator('[data-act="cut"]').click();
+    await page.locator('[data-cloud="cut"]').waitFor(WAIT);
+    await page.locator('[data-act="mend"]').click();
+    await page.locator('[data-outage="link_cut"][data-drained="true"]').waitFor(WAIT);
+    await page.locator('[data-cloud="up"]').waitFor(WAIT);
+    assert.equal(await page.locator('[data-band="link_cut"]').count(), 1);
+  });
+
   test("faults that were put in stand beside what found them", async () => {
     await page.locator('[data-fault="overheating"] a[href*="alerts"]').first().waitFor(WAIT);
   });

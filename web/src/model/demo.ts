@@ -1,7 +1,7 @@
 // What a demo has seen, as GET /api/v1/demo tells it, and what the page draws of it. Pure.
 
 export interface Outage {
-  kind: "killed" | "disk_full";
+  kind: "killed" | "disk_full" | "link_cut";
   from: string;
   to: string | null;
   seconds: number;
@@ -12,6 +12,14 @@ export interface Outage {
   found?: number;
   lost?: number;
   twice?: number;
+  drain?: Drain; // of a link that was cut, once it is mended
+}
+
+export interface Drain {
+  records: number;
+  up_after_s: number | null;
+  all_after_s: number | null;
+  live_delay_s_max: number;
 }
 
 export interface Fault {
@@ -34,7 +42,11 @@ export interface DemoState {
   stored: number;
   commands: number;
   gateway: { up: boolean; pid: number; starts: number; disk_full: boolean };
-  timeline: { from: string; step_s: number; sent: number[]; acknowledged: number[]; stored: number[] };
+  link: { cut: boolean; up: boolean; live: number; backlog: number } | null;
+  timeline: {
+    from: string; step_s: number; sent: number[]; acknowledged: number[]; stored: number[];
+    live?: (number | null)[]; backlog?: (number | null)[]; live_delay_s?: (number | null)[];
+  };
   outages: Outage[];
   faults: Fault[];
   alerts_without_fault: number;
@@ -83,6 +95,43 @@ export function stepPath(values: readonly number[], seconds: number, top: number
   values.slice(0, -1).forEach((value, i) => {
     const y = (height - (Math.min(value, top) / top) * height).toFixed(1);
     path += `${i === 0 ? "M" : "L"}${(i * wide).toFixed(1)} ${y}H${((i + 1) * wide).toFixed(1)}`;
+  });
+  return path;
+}
+
+// The scale of what the cloud lacks and of how long live data take: round, and never so fine that a calm link looks wild.
+export function roundTop(values: readonly (number | null)[], least: number): number {
+  const most = Math.max(least, ...values.map((value) => value ?? 0));
+  const size = 10 ** Math.floor(Math.log10(most));
+  return [1, 2, 5, 10].map((step) => step * size).find((top) => top >= most) ?? most;
+}
+
+// An area of steps over a lower edge, one a second; what is not known breaks it.
+export function areaPath(values: readonly (number | null)[], under: readonly (number | null)[] | null, seconds: number, top: number, width: number, height: number): string {
+  const wide = width / seconds;
+  const y = (value: number): string => (height - (Math.min(value, top) / top) * height).toFixed(1);
+  let path = "";
+  values.forEach((value, i) => {
+    if (value === null) return;
+    const floor = under?.[i] ?? 0;
+    path += `M${(i * wide).toFixed(1)} ${y(floor)}V${y(floor + value)}H${((i + 1) * wide).toFixed(1)}V${y(floor)}Z`;
+  });
+  return path;
+}
+
+// A line of steps with gaps where nothing is known.
+export function gappedPath(values: readonly (number | null)[], seconds: number, top: number, width: number, height: number): string {
+  const wide = width / seconds;
+  let path = "";
+  let drawn = false;
+  values.forEach((value, i) => {
+    if (value === null) {
+      drawn = false;
+      return;
+    }
+    const y = (height - (Math.min(value, top) / top) * height).toFixed(1);
+    path += `${drawn ? "L" : "M"}${(i * wide).toFixed(1)} ${y}H${((i + 1) * wide).toFixed(1)}`;
+    drawn = true;
   });
   return path;
 }

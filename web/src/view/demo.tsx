@@ -1,8 +1,8 @@
-// Demo mode: kill the gateway and fill its disk, and see what became of what was acknowledged; faults put in against those found.
+// Demo mode: kill the gateway, fill its disk, cut its link, and see what became of what was acknowledged; faults put in against those found.
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { get, post, Problem, why } from "../api.ts";
-import { bandsOf, secondsDrawn, stepPath, topOf, type DemoState, type Fault, type Outage } from "../model/demo.ts";
+import { areaPath, bandsOf, gappedPath, roundTop, secondsDrawn, stepPath, topOf, type DemoState, type Drain, type Fault, type Outage } from "../model/demo.ts";
 import * as format from "../model/format.ts";
 import { href } from "../route.ts";
 import { status } from "../state.ts";
@@ -13,6 +13,7 @@ import { Figure } from "./overview.tsx";
 const EVERY_MS = 1_000;
 const WIDTH = 900;
 const HEIGHT = 150;
+const LOWER = 60;
 
 const state = signal<DemoState | null>(null);
 const away = signal(false); // the last question had no answer
@@ -33,7 +34,7 @@ async function look(): Promise<void> {
   }
 }
 
-async function act(what: "kill" | "fill" | "release"): Promise<void> {
+async function act(what: "kill" | "fill" | "release" | "cut" | "mend"): Promise<void> {
   refused.value = null;
   try {
     await post(`demo/${what}`, {});
@@ -65,6 +66,9 @@ export function DemoPanel() {
             {s.gateway.disk_full
               ? <button type="button" class="plain" disabled={down} onClick={() => void act("release")} data-act="release">{t("demoRelease")}</button>
               : <button type="button" class="plain danger" disabled={down} onClick={() => void act("fill")} data-act="fill">{t("demoFill")}</button>}
+            {s.link && (s.link.cut
+              ? <button type="button" class="plain" disabled={down} onClick={() => void act("mend")} data-act="mend">{t("demoMend")}</button>
+              : <button type="button" class="plain danger" disabled={down} onClick={() => void act("cut")} data-act="cut">{t("demoCut")}</button>)}
           </span>
         </div>
         <p class="inside label">{t("breakText")}</p>
@@ -76,6 +80,7 @@ export function DemoPanel() {
           <Figure name={t("demoStored")} value={format.integer(s.stored)} note={t("demoStoredNote")} />
         </dl>
         <Timeline s={s} />
+        {s.link && <LinkTimeline s={s} />}
         <Outages outages={s.outages} />
       </section>
       {s.faults.length > 0 && <Faults faults={s.faults} other={s.alerts_without_fault} />}
@@ -105,11 +110,58 @@ function Timeline({ s }: { s: DemoState }) {
       </div>
       <figcaption>
         <ul class="keys">
-          {(["sent", "acknowledged", "stored", "killed", "disk_full"] as const).map((key) => <li key={key}><i class={key} />{t(`demoKey.${key}` as Word)}</li>)}
+          {(["sent", "acknowledged", "stored", "killed", "disk_full", ...(s.link ? ["link_cut"] : [])]).map((key) => <li key={key}><i class={key} />{t(`demoKey.${key}` as Word)}</li>)}
         </ul>
         <span class="label"><Clock at={begin} /> – <Clock at={begin + s.timeline.sent.length * 1000 * s.timeline.step_s} /></span>
       </figcaption>
     </figure>
+  );
+}
+
+// What the cloud lacks, by lane, and below it how long live data take: a backlog that drains must not delay them.
+function LinkTimeline({ s }: { s: DemoState }) {
+  const { live = [], backlog = [], live_delay_s: delay = [] } = s.timeline;
+  const seconds = secondsDrawn(s);
+  const lacking = live.map((value, i) => (value ?? 0) + (backlog[i] ?? 0));
+  const records = roundTop(lacking, 100);
+  const worst = roundTop(delay, 1);
+  const bands = (height: number) => bandsOf(s).filter((band) => band.kind === "link_cut").map((band) => (
+    <rect key={band.from} class="band link_cut" x={band.from * WIDTH} y="0" width={(band.to - band.from) * WIDTH} height={height} />
+  ));
+  return (
+    <figure class="inside" data-cloud={s.link?.cut ? "cut" : s.link?.up ? "up" : "away"}>
+      <div class="timeline lower">
+        <span class="scale label" aria-hidden="true">{t("demoLacking", { n: format.integer(records) })}</span>
+        <svg viewBox={`0 0 ${WIDTH} ${LOWER}`} preserveAspectRatio="none" role="img" aria-label={t("demoLackingLabel", { live: format.integer(s.link?.live), backlog: format.integer(s.link?.backlog) })}>
+          {bands(LOWER)}
+          <path class="lane backlog" d={areaPath(backlog, null, seconds, records, WIDTH, LOWER)} />
+          <path class="lane live" d={areaPath(live, backlog, seconds, records, WIDTH, LOWER)} />
+        </svg>
+      </div>
+      <div class="timeline lower">
+        <span class="scale label" aria-hidden="true">{t("demoDelay", { time: format.seconds(worst) })}</span>
+        <svg viewBox={`0 0 ${WIDTH} ${LOWER}`} preserveAspectRatio="none" role="img" aria-label={t("demoDelayLabel", { time: format.seconds(delay[delay.length - 1]) })}>
+          {bands(LOWER)}
+          <path class="delay" d={gappedPath(delay, seconds, worst, WIDTH, LOWER)} />
+        </svg>
+      </div>
+      <figcaption>
+        <ul class="keys">
+          {(["live", "backlog", "delay"] as const).map((key) => <li key={key}><i class={key} />{t(`demoKey.${key}` as Word)}</li>)}
+        </ul>
+        <span class={`state ${s.link?.up ? "good" : "bad"}`}>{t(s.link?.cut ? "demoLinkCut" : s.link?.up ? "demoLinkUp" : "demoLinkAway")}</span>
+      </figcaption>
+    </figure>
+  );
+}
+
+function Drained({ drain }: { drain: Drain }) {
+  if (drain.all_after_s === null) return <p class="label">{t("drainGoesOn", { n: format.integer(drain.records) })}</p>;
+  return (
+    <p>
+      <span class="state good">{t("drainAll", { n: format.integer(drain.records) })}</span>{" "}
+      {t("drainTook", { up: format.seconds(drain.up_after_s), all: format.seconds(drain.all_after_s), live: format.seconds(drain.live_delay_s_max) })}
+    </p>
   );
 }
 
@@ -118,14 +170,15 @@ function Outages({ outages }: { outages: Outage[] }) {
   return (
     <ul class="outages">
       {[...outages].reverse().map((outage) => (
-        <li key={outage.from} data-outage={outage.kind} data-lost={outage.lost}>
+        <li key={outage.from} data-outage={outage.kind} data-lost={outage.lost} data-drained={outage.drain ? outage.drain.all_after_s !== null : undefined}>
           <p><strong>{t(`outage.${outage.kind}` as Word)}</strong> <span class="label"><Clock at={Date.parse(outage.from)} /></span></p>
           <p>
             {t(outage.to === null ? "outageGoesOn" : "outageTook", { time: format.seconds(outage.seconds) })}{" "}
             {t("outageBefore", { n: format.integer(outage.acknowledged_before) })}{" "}
             {t("outageMeanwhile", { sent: format.integer(outage.sent_meanwhile), acknowledged: format.integer(outage.acknowledged_meanwhile) })}
           </p>
-          {outage.checked === undefined ? (outage.to !== null && <p class="label">{t("outageChecking")}</p>) : (
+          {outage.drain && <Drained drain={outage.drain} />}
+          {outage.kind === "link_cut" ? null : outage.checked === undefined ? (outage.to !== null && <p class="label">{t("outageChecking")}</p>) : (
             <p>
               <span class={`state ${outage.lost === 0 ? "good" : "bad"}`}>{t("outageLost", { n: format.integer(outage.lost) })}</span>{" "}
               {t("outageFound", { found: format.integer(outage.found), checked: format.integer(outage.checked) })}
