@@ -13,6 +13,7 @@
 #include "api/post.hpp"
 #include "api/print.hpp"
 #include "api/status.hpp"
+#include "api/twins.hpp"
 #include "api/waiting.hpp"
 #include "api/worker.hpp"
 #include "codec/json.hpp"
@@ -58,6 +59,7 @@ class ApiImpl final : public Api {
                    [this](const Request& q, Responder r) { post_.meta(q, std::move(r)); });
     server_->route("GET", "/api/v1/events",
                    [this](const Request& q, Responder r) { events_.subscribe(q, std::move(r)); });
+    add_twin_routes(*server_, deps_, waiting_, worker_);
     add_account_routes(*server_, identity_worker_, deps_.identity, deps_.login_needed);
     if (deps_.demo.act) demo_routes(*server_, deps_.demo);
     server_->assets(page_assets(fallback_page_));

@@ -22,6 +22,7 @@
 #include "http/http.hpp"
 #include "log/log.hpp"
 #include "record/classes.hpp"
+#include "twin/twin.hpp"
 
 namespace skerry::identity {
 class Identity;
@@ -95,6 +96,7 @@ struct Deps {
   Link link{};                                           // none: its paths answer 404
   const metrics::Histogram* decision_seconds = nullptr;  // reading in -> command out; none: shown as zero
   const metrics::Histogram* commit_seconds = nullptr;
+  twin::Twins* twins = nullptr;            // none: their paths answer 404
   identity::Identity* identity = nullptr;  // none: there are no accounts
   bool login_needed = false;               // on the plain door as well
 };

@@ -15,6 +15,7 @@
 #include "cloud/events.hpp"
 #include "cloud/orders.hpp"
 #include "cloud/queries.hpp"
+#include "cloud/twins.hpp"
 #include "cloud/writer.hpp"
 #include "link/link.hpp"
 
@@ -98,6 +99,7 @@ class CloudImpl final : public Cloud {
   void end();
   void routes();
   void health_routes();
+  void twin_routes();
   void list(std::string_view pattern, Result<std::string> (Queries::*ask)(const ListQuery&), bool timed);
   void query(std::string_view pattern, std::function<Result<Work>(const Request&)> read);
   void check();
@@ -119,6 +121,7 @@ class CloudImpl final : public Cloud {
   std::unique_ptr<link::Server> link_;
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Orders> orders_;
+  std::unique_ptr<TwinWrites> twins_;
   std::unique_ptr<Timer> check_timer_;
   std::unique_ptr<Timer> look_timer_;
   metrics::Gauge* problems_ = nullptr;
@@ -160,10 +163,11 @@ Result<> CloudImpl::begin(const config::Config& config, const std::string& data_
   events_ = std::make_unique<Events>(*http_loop_, *store_);
   worker_ = std::make_unique<api::Worker>(1);
   checker_ = std::make_unique<api::Worker>(1);
-  orders_ = std::make_unique<Orders>(Orders::Deps{*writer_, *queries_, *worker_, [this](std::string gateway) {
-                                                    link_loop_->post(
-                                                        [this, gateway = std::move(gateway)] { link_->look(gateway); });
-                                                  }});
+  const auto look_at = [this](std::string gateway) {
+    link_loop_->post([this, gateway = std::move(gateway)] { link_->look(gateway); });
+  };
+  orders_ = std::make_unique<Orders>(Orders::Deps{*writer_, *queries_, *worker_, look_at});
+  twins_ = std::make_unique<TwinWrites>(TwinWrites::Deps{*writer_, *queries_, *worker_, look_at});
   problems_ = &metrics_.gauge("skerry_cloud_verify_problems",
                               "Found by the last check that every applied offset is in one place.");
   checked_at_ = &metrics_.gauge("skerry_cloud_verify_timestamp_seconds", "When that was.");
@@ -200,6 +204,7 @@ void CloudImpl::end() {
   check_timer_.reset();
   look_timer_.reset();
   orders_.reset();
+  twins_.reset();
   link_.reset();
   events_.reset();
   http_.reset();
@@ -278,6 +283,29 @@ void CloudImpl::health_routes() {
   });
 }
 
+void CloudImpl::twin_routes() {
+  query("/api/v1/twins", [this](const Request& q) -> Result<Work> {
+    TRY(api::check_names(q, {"gateway", "device", "conflicts", "limit", "cursor"}));
+    const ListQuery query{.gateway = TRY(api::text_of(q, "gateway")),
+                          .device = TRY(api::device_of(q)),
+                          .type = TRY(api::text_of(q, "conflicts")),
+                          .limit = TRY(api::limit_of(q, page_items_default, twin::page_items_max)),
+                          .cursor = TRY(api::text_of(q, "cursor"))};
+    if (!query.type.empty() && query.type != "open") return fail(Code::invalid, "must be open", "conflicts");
+    return [this, query]() -> Result<Response> { return http::json(TRY(queries_->twins(query))); };
+  });
+  query("/api/v1/twins/{id}", [this](const Request& q) -> Result<Work> {
+    TRY(api::check_names(q, {"gateway"}));
+    return [this, id = std::string(q.segment("id")), gateway = TRY(api::text_of(q, "gateway"))]() -> Result<Response> {
+      return http::json(TRY(queries_->twin(id, gateway)));
+    };
+  });
+  http_->route("PATCH", "/api/v1/twins/{id}",
+               [this](const Request& q, Responder r) { twins_->patch(q, std::move(r)); });
+  http_->route("POST", "/api/v1/twins/{id}/conflicts/{conflict}/reverse",
+               [this](const Request& q, Responder r) { twins_->reverse(q, std::move(r)); });
+}
+
 void CloudImpl::routes() {
   health_routes();
   list("/api/v1/readings", &Queries::readings, true);
@@ -310,6 +338,7 @@ void CloudImpl::routes() {
       return [this, ask]() -> Result<Response> { return http::json(TRY((queries_.get()->*ask)())); };
     });
   };
+  twin_routes();
   query("/api/v1/verify", [this](const Request& q) -> Result<Work> {
     TRY(api::check_names(q, {}));
     return [this]() -> Result<Response> {

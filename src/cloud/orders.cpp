@@ -74,12 +74,14 @@ Result<std::vector<sync::Item>> SqlStore::take_items(const sync::Connected& to, 
     sent.push_back(std::move(item));
   }
   orders_sent_.add(sent.size());
+  if (to.version >= sync::version_states && sent.size() < max) TRY(take_twins(to, gw, max - sent.size(), sent));
   return sent;
 }
 
 Result<> SqlStore::put_answer(const sync::Connected& from, const sync::ItemAnswer& answer) {
   TRY(database_->lease(from.gateway, true));
   const auto gw = TRY(gateway_row(from.gateway));
+  if (answer.kind == sync::ItemKind::state) return answer_twin(from, gw, answer);
   const auto* const state = answer.took == sync::Took::taken     ? "taken"
                             : answer.took == sync::Took::passed  ? "expired"
                             : answer.took == sync::Took::refused ? "failed"

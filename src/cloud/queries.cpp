@@ -7,6 +7,7 @@
 #include "cloud/print.hpp"
 #include "codec/json.hpp"
 #include "sync/sync.hpp"
+#include "twin/twin.hpp"
 
 namespace skerry::cloud {
 namespace {
@@ -190,11 +191,76 @@ Result<std::string> Queries::command(std::string_view id) {
 
 Result<std::vector<std::string>> Queries::waiting_gateways() {
   auto rows = TRY(database_->prepare(
-      "SELECT DISTINCT g.id FROM orders o JOIN gateways g USING (gw) WHERE o.open = 1 AND o.state = 'waiting'"));
+      "SELECT g.id FROM orders o JOIN gateways g USING (gw) WHERE o.open = 1 AND o.state = 'waiting' UNION SELECT g.id "
+      "FROM twins t JOIN gateways g USING (gw) WHERE t.acked < t.changed AND t.sent < t.changed"));
   rows.with();
   std::vector<std::string> all;
   while (TRY(rows.step())) all.emplace_back(rows.text(0));
   return all;
+}
+
+namespace {
+
+constexpr std::string_view twin_columns =
+    "SELECT t.id, t.gw, g.id, t.state, t.changed, t.acked, t.sent, t.refused FROM twins t JOIN gateways g USING (gw) ";
+
+// `link`: whether the gateway has what was desired here.
+Result<> append_twin(std::string& to, const Statement& row) {
+  const auto state = TRY(twin::decode(as_bytes(row.text(3))));
+  const auto changed = row.integer(4);
+  std::string link = ",\"link\":";
+  api::ObjectText object(link);
+  object.text("state", changed == 0                                        ? "none"
+                       : row.integer(5) >= changed                         ? "taken"
+                       : row.integer(6) >= changed && !row.text(7).empty() ? "refused"
+                       : row.integer(6) >= changed                         ? "sent"
+                                                                           : "waiting");
+  if (!row.text(7).empty()) object.text("detail", row.text(7));
+  object.end();
+  to += twin::twin_json(row.text(0), row.text(2), state, link);
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> Queries::twins(const ListQuery& query) {
+  std::string after_id;
+  std::int64_t after_gw = -1;
+  if (!query.cursor.empty()) {
+    const auto at = query.cursor.find('_');
+    after_gw = TRY(number_of(std::string_view(query.cursor).substr(0, at), 0));
+    after_id = at == std::string::npos ? "" : query.cursor.substr(at + 1);
+  }
+  auto rows = TRY(database_->prepare(std::string(twin_columns) +
+                                     "WHERE (t.id, t.gw) > (?1, ?2) AND (?3 = '' OR g.id = ?3) AND (?4 = '' OR "
+                                     "t.conflicts > 0) AND (?5 = '' OR t.id = ?5) ORDER BY t.id, t.gw LIMIT ?6"));
+  rows.with(after_id, after_gw, query.gateway, query.type, query.device, query.limit + 1);
+  std::string to = R"({"items":[)";
+  std::optional<std::string> next;
+  std::string last;
+  for (std::size_t taken = 0; TRY(rows.step()); ++taken) {
+    if (taken == query.limit || to.size() > page_bytes_max) {
+      next = last;
+      break;
+    }
+    if (taken > 0) to += ',';
+    TRY(append_twin(to, rows));
+    last = std::to_string(rows.integer(1)) + "_" + std::string(rows.text(0));
+  }
+  api::append_next(to, next);
+  return to;
+}
+
+Result<std::string> Queries::twin(std::string_view id, std::string_view gateway) {
+  auto rows = TRY(database_->prepare(std::string(twin_columns) + "WHERE t.id = ?1 AND (?2 = '' OR g.id = ?2) LIMIT 2"));
+  rows.with(id, gateway);
+  if (!TRY(rows.step()))
+    return fail(Code::not_found, "nothing is desired of it and it has reported nothing", std::string(id));
+  std::string to;
+  TRY(append_twin(to, rows));
+  if (TRY(rows.step()))
+    return fail(Code::exists, "is known behind several gateways; name one with ?gateway=", std::string(id));
+  return to;
 }
 
 Result<std::string> Queries::analytics(const ListQuery& query) {

@@ -41,6 +41,8 @@ class Queries {
   Result<std::string> device(std::string_view id, std::string_view gateway);  // Code::not_found
   Result<std::string> alert(std::string_view id);
   Result<std::string> command(std::string_view id);
+  Result<std::string> twins(const ListQuery& query);  // by (id, gateway); `type` open: those with an open conflict
+  Result<std::string> twin(std::string_view id, std::string_view gateway);  // Code::not_found; Code::exists: several
   Result<std::string> counts();
   Result<std::vector<std::string>> waiting_gateways();  // that have a command here which was not sent yet
   struct Stream {

@@ -106,6 +106,7 @@ Result<bool> SqlStore::put_record(const Place& place, const sync::Entry& entry) 
         touch(place.gw, device, r.appended_at).status = as_text(r.payload);
     }
   }
+  if (!twin::twin_of(r).empty() && !TRY(put_twin(place, entry))) return false;
   TRY(put_message(place, entry));
   return true;
 }

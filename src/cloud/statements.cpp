@@ -76,6 +76,7 @@ Result<> SqlStore::Statements::prepare(Database& database) {
          "?6, ?7)"));
   TRY(of(put_message, "INSERT INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
   TRY(prepare_shelves(database));
+  TRY(prepare_twins(database));
   return prepare_orders(database);
 }
 
@@ -95,6 +96,28 @@ Result<> SqlStore::Statements::prepare_shelves(Database& database) {
       "INSERT INTO shelf (gw, epoch, first_device, last_device, readings, earliest, latest, block) VALUES (?1, ?2, ?3, "
       "?4, ?5, ?6, ?7, ?8)"));
   TRY(of(drop_loose, "DELETE FROM loose WHERE gw = ?1 AND epoch = ?2 AND seq <= ?3"));
+  return {};
+}
+
+Result<> SqlStore::Statements::prepare_twins(Database& database) {
+  const auto of = [&database](Statement& statement, std::string_view sql) -> Result<> {
+    statement = TRY(database.prepare(sql));
+    return {};
+  };
+  TRY(of(find_twin, "SELECT state, changed FROM twins WHERE gw = ?1 AND id = ?2"));
+  TRY(of(
+      put_twin,
+      "INSERT INTO twins VALUES (?1, ?2, ?3, ?4, 0, ?5, 0, 0, ?6, '') ON CONFLICT (id, gw) DO UPDATE SET state = ?3, "
+      "changed = ?4, conflicts = ?6"));
+  TRY(of(twin_gateways, "SELECT gw FROM twins WHERE id = ?1 ORDER BY gw LIMIT 2"));
+  TRY(of(renew_twins,
+         "UPDATE twins SET acked = -1, epoch = ?2, session = 0 WHERE gw = ?1 AND (epoch < ?2 OR epoch > ?2)"));
+  TRY(of(due_twins,
+         "SELECT id, changed, state FROM twins WHERE gw = ?1 AND acked < changed AND (session < ?2 OR sent < changed) "
+         "ORDER BY id LIMIT ?3"));
+  TRY(of(send_twin, "UPDATE twins SET sent = ?3, session = ?4 WHERE gw = ?1 AND id = ?2"));
+  TRY(of(answer_twin,
+         "UPDATE twins SET acked = greatest(acked, ?3), refused = ?5 WHERE gw = ?1 AND id = ?2 AND epoch = ?4"));
   return {};
 }
 

@@ -13,11 +13,13 @@ struct SqlStore::Statements {
       find_command;
   Statement put_order, find_request, count_open, lose_orders, due_orders, send_order, answer_order, late_orders,
       end_order, arrive_order, issue_command, known_gateways;
+  Statement find_twin, put_twin, twin_gateways, renew_twins, due_twins, send_twin, answer_twin;
   Statement crowded, oldest_loose, put_shelf, drop_loose;
 
   Result<> prepare(Database& database);
   Result<> prepare_shelves(Database& database);
   Result<> prepare_orders(Database& database);
+  Result<> prepare_twins(Database& database);
 };
 
 }  // namespace skerry::cloud

@@ -49,6 +49,9 @@ SqlStore::SqlStore(Clock& clock, metrics::Registry& metrics)
       shelved_(metrics.counter("skerry_cloud_readings_shelved_total", "Readings sorted by device and time.")),
       orders_(metrics.counter("skerry_cloud_commands_total", "Commands that were asked for here.")),
       orders_sent_(metrics.counter("skerry_cloud_commands_sent_total", "Commands sent to gateways, repetitions too.")),
+      twin_writes_(metrics.counter("skerry_cloud_twin_writes_total", "Changes of twins that were asked for here.")),
+      twin_conflicts_(metrics.counter("skerry_cloud_twin_conflicts_total",
+                                      "Fields that both sides had changed apart, found here.")),
       metrics_(metrics) {}
 
 SqlStore::~SqlStore() = default;

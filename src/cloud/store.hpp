@@ -16,6 +16,7 @@
 #include "base/metrics.hpp"
 #include "cloud/database.hpp"
 #include "sync/store.hpp"
+#include "twin/twin.hpp"
 
 namespace skerry::cloud {
 
@@ -77,6 +78,17 @@ class SqlStore final : public sync::Store {
   // some.
   Result<bool> end_late_orders();
 
+  // ---- twins (twins.cpp) ----
+  struct TwinWrite {
+    std::string gateway;  // empty: the gateway of that id, or the only one that the device is known behind
+    std::string id;
+    twin::Patch patch{};
+    std::string by;
+    std::string conflict{};  // to be reversed, instead of a patch
+  };
+  // Inside begin() … commit(). Errors as put_order(); Code::full: too many fields or too much.
+  Result<Ordered> write_twin(const TwinWrite& write);
+
   // One gateway's oldest loose blocks become shelf blocks, in a transaction of its own. False: there was little to do.
   Result<bool> shelve();
 
@@ -109,6 +121,17 @@ class SqlStore final : public sync::Store {
   Result<bool> put_alert(const Place& place, const sync::Entry& entry);
   Result<bool> put_command(const Place& place, const sync::Entry& entry);
   Result<bool> put_fate(const Place& place, const sync::Entry& entry);
+  struct Twin {
+    bool known = false;
+    twin::State state;
+    std::int64_t changed = 0;  // by what the gateway has not said itself
+  };
+  Result<Twin> find_twin(std::int64_t gw, std::string_view id);
+  Result<> keep_twin(std::int64_t gw, std::string_view id, const Twin& twin, std::uint64_t epoch);
+  Result<bool> put_twin(const Place& place, const sync::Entry& entry);  // false: set aside
+  Result<std::int64_t> gateway_of_twin(const TwinWrite& write);
+  Result<> take_twins(const sync::Connected& to, std::int64_t gw, std::size_t max, std::vector<sync::Item>& items);
+  Result<> answer_twin(const sync::Connected& from, std::int64_t gw, const sync::ItemAnswer& answer);
   Result<> put_message(const Place& place, const sync::Entry& entry);
   Result<> set_aside(const Place& place, const sync::Entry& entry, std::string_view why);
   void take_reading(const Place& place, const record::RecordView& record, std::string_view device, EventTime at);
@@ -134,6 +157,8 @@ class SqlStore final : public sync::Store {
   metrics::Counter& shelved_;
   metrics::Counter& orders_;
   metrics::Counter& orders_sent_;
+  metrics::Counter& twin_writes_;
+  metrics::Counter& twin_conflicts_;
   std::uint64_t records_pending_ = 0;
   std::uint64_t readings_pending_ = 0;
   metrics::Registry& metrics_;

@@ -1,9 +1,9 @@
-// The tables of the cloud side, version 2. What each holds: docs/cloud.md.
+// The tables of the cloud side, version 3. What each holds: docs/cloud.md.
 #pragma once
 
 namespace skerry::cloud {
 
-inline constexpr int tables_version = 2;
+inline constexpr int tables_version = 3;
 
 inline constexpr const char* tables = R"(
 CREATE TABLE IF NOT EXISTS gateways (
@@ -58,6 +58,12 @@ CREATE TABLE IF NOT EXISTS fates (
   gw INTEGER NOT NULL, command TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL, detail TEXT NOT NULL,
   position INTEGER NOT NULL, epoch INTEGER NOT NULL, class INTEGER NOT NULL, offset INTEGER NOT NULL,
   PRIMARY KEY (command, gw, epoch, offset)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS twins (
+  gw INTEGER NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL, changed INTEGER NOT NULL, acked INTEGER NOT NULL,
+  epoch INTEGER NOT NULL, session INTEGER NOT NULL, sent INTEGER NOT NULL, conflicts INTEGER NOT NULL,
+  refused TEXT NOT NULL, PRIMARY KEY (id, gw)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS twins_by_epoch ON twins (gw, epoch);
+CREATE INDEX IF NOT EXISTS twins_due ON twins (gw, id) WHERE acked < changed;
 CREATE TABLE IF NOT EXISTS analytics (
   seq INTEGER PRIMARY KEY, gw INTEGER NOT NULL, device TEXT NOT NULL, received_at INTEGER NOT NULL, payload TEXT NOT NULL,
   epoch INTEGER NOT NULL, class INTEGER NOT NULL, offset INTEGER NOT NULL);

@@ -59,6 +59,7 @@ class Person final : public http::Visitor {
     if (is_reading(q) || role_ == identity::AccountRole::admin) return true;
     if (role_ == identity::AccountRole::viewer) return false;
     return q.path == "/api/v1/readings" || q.path == "/api/v1/commands" || q.path.starts_with("/api/v1/alerts/") ||
+           q.path.starts_with("/api/v1/twins/") ||
            (q.path.starts_with("/api/v1/devices/") && q.path.ends_with("/meta"));
   }
 

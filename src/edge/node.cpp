@@ -107,6 +107,13 @@ Result<> Node::open_readers() {
   act_options.saver = saver_.get();
   act_options.classes = act::classes_of(classes_);
   tracker_ = TRY(act::Tracker::open(*log_, seams_.files, act_options, metrics_));
+  twins_ = TRY(twin::Twins::open(*log_, seams_.files, seams_.clock,
+                                 {.gateway = gateway_id_,
+                                  .rules = TRY(twin_rules(config_)),
+                                  .checkpoint_path = join_path(state, "twin.checkpoint"),
+                                  .saver = saver_.get(),
+                                  .classes = classes_},
+                                 metrics_));
   history::Options history_options;
   history_options.devices_max = static_cast<std::size_t>(config_.integer("history.devices_max"));
   history_options.checkpoint_path = join_path(state, "history.checkpoint");
@@ -127,6 +134,7 @@ Result<> Node::open_readers() {
   readers_ = std::make_unique<Readers>(*log_, seams_.clock, metrics_);
   readers_->add(*engine_);  // decides
   readers_->add(*tracker_);
+  readers_->add(*twins_);
   readers_->add(*history_);
   readers_->add(*exchanges_);
   readers_->add(*actions_);
@@ -137,7 +145,7 @@ Result<> Node::open_readers() {
 Result<> Node::open_uplink() {
   if (config_.text("cloud.url").empty() || seams_.uplink_loop == nullptr) return {};
   auto options = TRY(uplink_options(config_, gateway_id_, data_dir_));
-  inbox_ = std::make_unique<CloudInbox>(*tracker_, *log_, seams_.clock, newest_record());
+  inbox_ = std::make_unique<CloudInbox>(*tracker_, *twins_, *log_, seams_.clock, newest_record());
   options.inbox = inbox_.get();
   options.local = TRY(local_fields(config_));
   options.local_before = TRY(sync::note_local_fields(
@@ -182,6 +190,7 @@ Result<> Node::open_doors() {
        .decision_seconds = &metrics_.histogram("skerry_decision_seconds",
                                                "From a reading's arrival to the command or alert it caused, appended."),
        .commit_seconds = &metrics_.histogram("skerry_log_commit_seconds", "One group commit: write and sync."),
+       .twins = twins_.get(),
        .identity = security_ ? &security_->identity() : nullptr,
        .login_needed = !anonymous_api(config_)},
       api_options(config_)));

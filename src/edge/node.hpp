@@ -28,6 +28,7 @@
 #include "mqtt/mqtt.hpp"
 #include "record/classes.hpp"
 #include "stream/stream.hpp"
+#include "twin/twin.hpp"
 
 namespace skerry::edge {
 
@@ -111,6 +112,7 @@ class Node {
   std::unique_ptr<log::Saver> saver_;
   std::unique_ptr<stream::Engine> engine_;
   std::unique_ptr<act::Tracker> tracker_;
+  std::unique_ptr<twin::Twins> twins_;
   std::unique_ptr<history::History> history_;
   std::unique_ptr<coap::Exchanges> exchanges_;
   std::unique_ptr<coap::Actions> actions_;

@@ -83,6 +83,7 @@ config::Schema of_readers() {
       key::integer("pipelines.window_rows_max", 200000, "rows", 1, 10000000, restart, "Rows of one key in one window; the oldest goes first."),
       key::integer("alerts.kept", 4096, "alerts", 16, 1000000, restart, "Newest alerts kept in memory; older ones are read from the log."),
       key::integer("commands.kept", 4096, "commands", 16, 100000, restart, "Newest commands kept in memory; older ones are read from the log."),
+      key::map("twin.rules", restart, "Which side's value counts where gateway and cloud changed a desired field apart: filter of id/field (+/limit) to timestamp_based, edge_wins, cloud_wins, max or min; the first match decides."),
       key::integer("history.devices_max", 100000, "devices", 1, 10000000, restart, "Devices remembered with their last reading."),
   };
 }
@@ -119,6 +120,7 @@ config::Sections sections() {
       {"pki", "The site's certificates."},
       {"risk", "How unusual a session is, and what follows."},
       {"pipelines", "Rules in SQL."},
+      {"twin", "What is desired of devices, and what they reported."},
       {"history", "Devices and their readings."},
       {"cloud", "The cloud side that this gateway reports to."},
       {"sync", "What goes to the cloud."},
@@ -234,10 +236,19 @@ Result<sync::LocalFields> local_fields(const config::Config& config) {
   return fields;
 }
 
+Result<twin::Rules> twin_rules(const config::Config& config) {
+  auto rules = twin::Rules::of(config.map("twin.rules"), config.choice("failover.recovery.conflict_resolution"));
+  if (!rules)
+    return fail(rules.error().code, rules.error().what,
+                config.where("twin.rules") + ": twin.rules: " + rules.error().where);
+  return rules;
+}
+
 Result<> check(const config::Config& config) {
   TRY(uplink_options(config, {}, {}));
   TRY(class_rules(config));
   TRY(local_fields(config));
+  TRY(twin_rules(config));
   TRY(listen_host(config));
   TRY(time_zone(config));
   TRY(identity_options(config, {}));

@@ -4,6 +4,7 @@
 #include "base/config.hpp"
 #include "record/classes.hpp"
 #include "sync/local_fields.hpp"
+#include "twin/twin.hpp"
 
 namespace skerry::edge {
 
@@ -17,6 +18,9 @@ Result<record::ClassRules> class_rules(const config::Config& config);
 
 // `local.fields`: what never leaves. Errors name the filter.
 Result<sync::LocalFields> local_fields(const config::Config& config);
+
+// `twin.rules`, and failover.recovery.conflict_resolution for all other fields. Errors name the filter.
+Result<twin::Rules> twin_rules(const config::Config& config);
 
 Result<record::ClassMask> sync_classes(const config::Config& config);
 

@@ -65,7 +65,7 @@ config::Schema uplink_schema() {
       key::boolean("failover.offline_mode.enabled", true, restart, "Keep for the cloud what comes in while the link is down."),
       key::duration("failover.offline_mode.cache_duration", "24h", 60, 31536000, restart, "How much of it there must be room for."),
       key::choice("failover.recovery.sync_strategy", "incremental", {"incremental"}, restart, "On return: only what the cloud has not acknowledged is sent."),
-      key::choice("failover.recovery.conflict_resolution", "timestamp_based", {"timestamp_based"}, restart, "Which side wins where both have changed the same: the later one."),
+      key::choice("failover.recovery.conflict_resolution", "timestamp_based", {"timestamp_based", "edge_wins", "cloud_wins"}, restart, "Which side wins where both have changed the same field of a twin apart, and twin.rules says nothing: the later one, or always the same side."),
   };
   auto link = link_schema();
   all.insert(all.end(), link.begin(), link.end());

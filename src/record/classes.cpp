@@ -7,16 +7,15 @@ namespace {
 // True when `rule` takes in all that `filter` matches; may be false where that is hard to see.
 bool covers(std::string_view rule, std::string_view filter) {
   if (!rule.ends_with("/#")) return rule == filter;
-  const auto prefix = rule.substr(0, rule.size() - 1);
-  return prefix.find_first_of("+#") == std::string_view::npos && filter.starts_with(prefix);
+  return filter.starts_with(rule.substr(0, rule.size() - 1));  // a + of both at the same place matches the same
 }
 
 }  // namespace
 
 ClassRules::ClassRules()
-    : rules_{{"commands/#", Class::critical},   {"alerts/#", Class::critical}, {"actions/#", Class::critical},
-             {"devices/+/status", Class::high}, {"sensors/#", Class::medium},  {"analytics/#", Class::low},
-             {"$diag/#", Class::low},           {"logs/#", Class::low}} {}
+    : rules_{{"commands/#", Class::critical},   {"alerts/#", Class::critical},     {"actions/#", Class::critical},
+             {"devices/+/status", Class::high}, {"devices/+/twin/#", Class::high}, {"sensors/#", Class::medium},
+             {"analytics/#", Class::low},       {"$diag/#", Class::low},           {"logs/#", Class::low}} {}
 
 Class ClassRules::of(std::string_view topic) const {
   for (const auto& rule : rules_) {

@@ -154,7 +154,7 @@ Result<Outcome> Ledger::items(const ItemsJob& job) {
   Standing standing;
   if (auto refused = TRY(stale(job.gateway, job.epoch, job.session, standing))) return std::move(*refused);
   return Outcome{.of = Outcome::Of::items,
-                 .items = TRY(store_.take_items({job.gateway, job.epoch, job.session}, job.max))};
+                 .items = TRY(store_.take_items({job.gateway, job.epoch, job.session, job.version}, job.max))};
 }
 
 // An answer counts whatever has connected since: it says what is on the gateway's disk.

@@ -43,6 +43,7 @@ struct ItemsJob {  // what there is for the gateway, at most `max`
   std::uint64_t epoch = 0;
   std::uint64_t session = 0;
   std::size_t max = 0;
+  std::uint32_t version = version_max;
 };
 struct AnswerJob {
   std::string gateway;

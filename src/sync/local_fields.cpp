@@ -18,7 +18,7 @@ constexpr std::array needed{
     std::string_view("device_id"),  std::string_view("timestamp"),  std::string_view("alert_id"),
     std::string_view("alert_type"), std::string_view("command_id"), std::string_view("command"),
     std::string_view("not_after"),  std::string_view("severity"),   std::string_view("state"),
-    std::string_view("fields"),     std::string_view("desired"),    std::string_view("reported")};
+    std::string_view("conflicts"),  std::string_view("desired"),    std::string_view("reported")};
 
 // Copies valid JSON without white space between tokens, and without members of some names.
 class Copier {

@@ -145,7 +145,8 @@ void Receiver::look(ReceiverOut& out) {
   look_again_ = looking_;
   if (looking_) return;
   looking_ = true;
-  out.jobs.emplace_back(ItemsJob{hello_.gateway, hello_.epoch, session_, items_out_max - items_out_.size()});
+  out.jobs.emplace_back(ItemsJob{hello_.gateway, hello_.epoch, session_, items_out_max - items_out_.size(),
+                                 std::min(hello_.version_most, version_max)});
 }
 
 void Receiver::on_items(const std::vector<Item>& items, ReceiverOut& out) {

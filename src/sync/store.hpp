@@ -43,6 +43,7 @@ struct Connected {
   std::string_view gateway;
   std::uint64_t epoch = 0;
   std::uint64_t session = 0;
+  std::uint32_t version = version_max;  // of the protocol
 };
 
 // Names a stream: one class of one epoch of a gateway.

@@ -28,8 +28,9 @@ template <typename T>
 using PerClass = std::array<T, record::class_count>;
 
 inline constexpr std::uint32_t version_min = 1;
-inline constexpr std::uint32_t version_max = 2;
-inline constexpr std::uint32_t version_items = 2;  // from there on a cloud may send ITEM
+inline constexpr std::uint32_t version_max = 3;
+inline constexpr std::uint32_t version_items = 2;   // from there on a cloud may send ITEM
+inline constexpr std::uint32_t version_states = 3;  // and ITEM of kind state
 
 enum class Lane : std::uint8_t { live = 0, backlog = 1 };
 std::string_view name(Lane lane);
@@ -61,8 +62,8 @@ std::string_view name(Refusal refusal);
 bool is_final(Refusal refusal);
 
 // What a cloud has for a gateway, besides acknowledgements.
-enum class ItemKind : std::uint8_t { command = 0 };
-inline constexpr std::size_t item_kind_count = 1;
+enum class ItemKind : std::uint8_t { command = 0, state = 1 };
+inline constexpr std::size_t item_kind_count = 2;
 
 // What became of an item at the gateway.
 enum class Took : std::uint8_t {
@@ -77,7 +78,7 @@ std::string_view name(Took took);
 struct Item {
   ItemKind kind = ItemKind::command;
   std::string id;    // names it for ever
-  std::string body;  // of a command: its payload as it is published
+  std::string body;  // of a command: its payload as it is published; of a state: what the cloud knows of a twin
 };
 struct ItemAnswer {
   ItemKind kind = ItemKind::command;

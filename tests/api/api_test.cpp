@@ -65,6 +65,36 @@ TEST_F(ApiTest, EveryRouteIsDescribedAndEveryDescriptionIsARoute) {
   EXPECT_EQ(routes, described);
 }
 
+TEST_F(ApiTest, TwinsAreChangedReportedAndListed) {
+  const auto change = [&](const std::string& body, const std::string& type = "application/json") {
+    const auto answer = g.ask("PATCH /api/v1/twins/m1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + type +
+                              "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    EXPECT_EQ(described("patch", "/api/v1/twins/{id}", answer), "") << answer.body;
+    return answer;
+  };
+  EXPECT_EQ(g.ask(get("/api/v1/twins/m1")).status, 404);
+  EXPECT_EQ(change(R"({"desired":{"speed":5,"mode":"auto"}})").status, 200);
+  EXPECT_EQ(change(R"({"desired":{"mode":null}})", "application/merge-patch+json").status, 200);
+  const auto twin = json::parse(change(R"({"reported":{"speed":4}})").body);
+  EXPECT_EQ(twin["desired"], json({{"speed", 5}}));
+  EXPECT_EQ(twin["reported"], json({{"speed", 4}}));
+  EXPECT_EQ(twin["delta"], json({{"speed", 5}}));
+  EXPECT_EQ(change(R"({"desired":{},"reported":{}})").status, 400);
+  EXPECT_EQ(change("{", "text/plain").status, 415);
+  const auto one = g.ask(get("/api/v1/twins/m1"));
+  EXPECT_EQ(described("get", "/api/v1/twins/{id}", one), "");
+  EXPECT_EQ(json::parse(one.body), twin);
+  const auto list = g.ask(get("/api/v1/twins?limit=1"));
+  EXPECT_EQ(described("get", "/api/v1/twins", list), "") << list.body;
+  EXPECT_EQ(json::parse(list.body)["items"].size(), 1U);
+  EXPECT_EQ(g.get("/api/v1/twins?device=m1")["items"], json::array({twin}));
+  EXPECT_EQ(g.get("/api/v1/twins?device=m2")["items"].size(), 0U);
+  EXPECT_EQ(g.get("/api/v1/twins?conflicts=open")["items"].size(), 0U);
+  const auto reversed = g.ask(post("/api/v1/twins/m1/conflicts/none/reverse", "{}"));
+  EXPECT_EQ(described("post", "/api/v1/twins/{id}/conflicts/{conflict}/reverse", reversed), "") << reversed.body;
+  EXPECT_EQ(reversed.status, 404);
+}
+
 TEST_F(ApiTest, AForgottenDeviceIsNotShownAndMayComeBack) {
   issue_alert();
   EXPECT_EQ(g.ask(post("/api/v1/readings", R"([{"device_id":"m1","n":1},{"device_id":"m2","n":2}])")).status, 201);

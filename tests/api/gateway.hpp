@@ -22,6 +22,7 @@ class Gateway {
   explicit Gateway(const api::Options& options = {.query_threads = 0}) {
     history = *history::History::open(log, system_files(), {}, metrics);
     act = *act::Tracker::open(log, system_files(), {}, metrics);
+    twins = *twin::Twins::open(log, system_files(), world, {.gateway = "gw"}, metrics);
     api::Info info{.version = "1.2.3", .gateway_id = "gw", .started_at = world.wall()};
     api::Deps deps{.loop = host,
                    .log = log,
@@ -30,6 +31,7 @@ class Gateway {
                    .metrics = metrics,
                    .chance = world.chance(),
                    .info = info};
+    deps.twins = twins.get();
     deps.pipelines = [] {
       return std::vector<api::Pipeline>{{.name = "p", .version = "v", .text = "SELECT 1", .rows_in = 2}};
     };
@@ -108,6 +110,7 @@ class Gateway {
   MemoryLog log{world};
   std::unique_ptr<history::History> history;
   std::unique_ptr<act::Tracker> act;
+  std::unique_ptr<twin::Twins> twins;
   std::unique_ptr<api::Api> api;
   std::uint16_t port = 0;
 

@@ -285,7 +285,7 @@ TEST(Conversation, versions_without_one_in_common_are_refused) {
   MemoryStore cloud;
   Receiver receiver({}, Wire::now);
   ReceiverOut out;
-  receiver.on_frame(encode(Hello{.version_least = 3, .version_most = 9, .gateway = "gw", .epoch = 1}), Wire::now, out);
+  receiver.on_frame(encode(Hello{.version_least = 8, .version_most = 9, .gateway = "gw", .epoch = 1}), Wire::now, out);
   ASSERT_EQ(out.jobs.size(), 1U);
   const auto outcome = Ledger(cloud).run(out.jobs[0]);
   ASSERT_TRUE(outcome->refused);

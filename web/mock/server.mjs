@@ -107,6 +107,7 @@ export async function serve({ port = 0, live = true, ...options } = {}) {
         return json(response, 200, page(readings(world, query), query, 100));
       case "/api/v1/series": return json(response, 200, series(world, query));
       case "/api/v1/link": return json(response, 200, world.link());
+      case "/api/v1/twins": return json(response, 200, { items: world.twins(query.get("device")), next: null });
       case "/api/v1/config": return json(response, 200, { items: SETTINGS, next: null });
       case "/api/v1/pipelines": return json(response, 200, { items: world.pipelines(), next: null });
       case "/api/v1/alerts/changes":
@@ -120,6 +121,9 @@ export async function serve({ port = 0, live = true, ...options } = {}) {
         response.write(`retry: 1000\nevent: status\ndata: ${JSON.stringify(status())}\n\n`);
         streams.add(response);
         return request.on("close", () => streams.delete(response));
+      case "/api/v1/twins/s1-indoor/conflicts/c1/reverse":
+        world.reversed = true;
+        return json(response, 200, world.twins("s1-indoor")[0]);
       default:
         if (one(request, response, world, url.pathname)) return undefined;
         return url.pathname.startsWith("/api/") ? problem(response, 404, "Not Found", url.pathname) : file(response, url.pathname);

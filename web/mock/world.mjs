@@ -100,6 +100,15 @@ export class World {
     return [one("threshold", "INSERT INTO alerts\nSELECT device_id, 'high_temperature' AS alert_type, 'high' AS severity\nFROM sensors\nWHERE temperature > 80; -- degrees")];
   }
 
+  // One device has a twin, with a conflict.
+  twins(id) {
+    if (id !== NAMES[0]) return [];
+    const side = (value, by) => ({ value, by, timestamp: new Date(this.startedMs).toISOString() });
+    const conflict = { conflict_id: "c1", field: "interval", edge: side(5, "api"), cloud: side(10, "cloud"), rule: "timestamp_based", winner: "cloud", state: this.reversed ? "reversed" : "resolved" };
+    const interval = this.reversed ? 5 : 10;
+    return [{ id, desired: { interval, mode: "eco" }, reported: { interval: 10, mode: "eco", firmware: "1.4.2" }, delta: this.reversed ? { interval } : {}, conflicts: [conflict] }];
+  }
+
   command(alert, at) {
     return this.order({
       device_id: alert.device_id, command: alert.data.temperature > 85 ? "shutdown" : "throttle", reason: "emergency_response",

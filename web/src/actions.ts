@@ -1,7 +1,7 @@
 // What one can do from the page: work on alerts, send a command, say what a device is called. Each is done when it is on disk.
 import { batch, signal } from "@preact/signals";
 import { post, put } from "./api.ts";
-import type { Alert, AlertChange, Command, List, Meta } from "./model/types.ts";
+import type { Alert, AlertChange, Command, List, Meta, Twin } from "./model/types.ts";
 import { alertsChanged, devicesChanged, fleet, groups, orders, ordersChanged } from "./state.ts";
 
 const KEY = "skerry.name";
@@ -59,4 +59,9 @@ export async function describe(device: string, meta: Meta): Promise<void> {
   const answer = await put<{ meta: Meta | null }>(`devices/${encodeURIComponent(device)}/meta`, meta);
   fleet.setMeta(device, answer.meta);
   devicesChanged.value += 1;
+}
+
+// Puts the value in force that lost, on both sides.
+export function reverse(twin: string, conflict: string): Promise<Twin> {
+  return post<Twin>(`twins/${encodeURIComponent(twin)}/conflicts/${encodeURIComponent(conflict)}/reverse`, {});
 }

@@ -29,6 +29,25 @@ export interface Meta {
   units?: Record<string, string>;
 }
 
+// What is desired of a device and what it reported.
+export interface Twin {
+  id: string;
+  desired: Fields;
+  reported: Fields;
+  delta: Fields;
+  conflicts: TwinConflict[];
+}
+
+export interface TwinConflict {
+  conflict_id: string;
+  field: string;
+  edge: { value: Value; timestamp: string; by?: string };
+  cloud: { value: Value; timestamp: string; by?: string };
+  rule: string;
+  winner: "edge" | "cloud";
+  state: "resolved" | "reversed";
+}
+
 export interface AlertChange {
   action: "acknowledge" | "clear" | "comment";
   at: string;

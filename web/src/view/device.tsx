@@ -17,6 +17,7 @@ import { Age, Dialog, Paste, Unit } from "./bits.tsx";
 import { CommandLine, SendForm } from "./commands.tsx";
 import { publishLine } from "./connect.tsx";
 import { History } from "./history.tsx";
+import { TwinCard } from "./twin.tsx";
 
 const ALERTS_SHOWN = 30;
 const COMMANDS_SHOWN = 20;
@@ -66,6 +67,7 @@ export function DevicePage({ id }: { id: string }) {
       <div class="columns free">
         <div class="column">
           <History id={id} />
+          <TwinCard id={id} />
           <About seen={seen} />
         </div>
         <div class="column">
