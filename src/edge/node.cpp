@@ -107,9 +107,10 @@ Result<> Node::open_readers() {
   act_options.saver = saver_.get();
   act_options.classes = act::classes_of(classes_);
   tracker_ = TRY(act::Tracker::open(*log_, seams_.files, act_options, metrics_));
+  auto rules = TRY(twin_rules(config_));
   twins_ = TRY(twin::Twins::open(*log_, seams_.files, seams_.clock,
                                  {.gateway = gateway_id_,
-                                  .rules = TRY(twin_rules(config_)),
+                                  .rules = std::move(rules),
                                   .checkpoint_path = join_path(state, "twin.checkpoint"),
                                   .saver = saver_.get(),
                                   .classes = classes_},

@@ -176,7 +176,9 @@ TEST(State, WhatIsTooMuchIsRefused) {
   EXPECT_EQ(much.error().code, Code::full);
   for (int i = 0; i < 300; ++i) {
     const auto delta = state.desire({{"f" + std::to_string(i), ""}}, {Side::edge, {1}, ""}, by_time);
-    if (i >= static_cast<int>(fields_max)) ASSERT_EQ(delta.error().code, Code::full) << i;
+    if (i >= static_cast<int>(fields_max)) {
+      ASSERT_EQ(delta.error().code, Code::full) << i;
+    }
     if (delta) state.join(*delta);
   }
   const auto why = [](std::string_view json) { return parse_patch(as_bytes(json)).error().text(); };
