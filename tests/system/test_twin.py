@@ -88,7 +88,7 @@ class TwinTest(SkerryTest):
         self.pair("twin.rules=+/limit=min,+/owner=edge_wins")
         self.assertEqual(self.change(self.edge, "pump", {"desired": {"speed": 1, "limit": 9, "gone": 1}}).status, 200)
         wait_until(lambda: self.twin(self.cloud, "pump"), "the cloud to hear of it")
-        told = Client(self, self.edge, "pump")
+        told = Client(self, self.edge, "pump", clean=False)
         told.subscribe("devices/pump/twin/desired", 1)
         answer = self.change(self.cloud, "pump", {"desired": {"speed": 2}})
         self.assertEqual(answer.status, 200, answer.body)
