@@ -459,6 +459,8 @@ void Sender::sent(const Choice& choice, std::uint64_t count, std::uint64_t print
   memory_.sent[c][work.next] = print;
   if (choice.lane == Lane::live) {
     waiting_since_[c].reset();
+    // What a frame left behind waits since it came, not anew: else it would stand as a queue of linger_records.
+    if (source_.ends()[c] > work.next) waiting_since_[c] = now - queues_.age(choice.cls, work.next, now);
     return;
   }
   backlog_out_ += bytes;

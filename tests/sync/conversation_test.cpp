@@ -36,6 +36,26 @@ TEST(Conversation, everything_arrives_once_and_in_order) {
   EXPECT_EQ(edge.sender->backlog(), 0U);
 }
 
+// What a small frame leaves behind of records that lingered waits since it came: no queue of 500 stands for ever.
+TEST(Conversation, records_linger_once) {
+  MemorySource source;
+  auto asked = options();
+  asked.linger[static_cast<std::size_t>(Class::medium)] = std::chrono::milliseconds{200};
+  Sender sender(source, asked);
+  MemoryStore cloud;
+  Wire wire(sender, cloud);
+  wire.run(5);
+  wire.room.frame_bytes = 60;
+  std::uint64_t most = 0;
+  for (int i = 0; i < 400; ++i) {
+    source.append(Class::medium, 4);
+    wire.round();
+    if (i > 100) most = std::max(most, sender.queue_status(wire.now)[static_cast<std::size_t>(Class::medium)].waiting);
+  }
+  EXPECT_GT(most, 4U) << "they do linger";
+  EXPECT_LT(most, 200U);
+}
+
 // Azure/iotedge#706: buffered messages gone after a reboot while offline. #392: restarted offline, never sent.
 TEST(Conversation, iotedge_706_392_what_was_stored_offline_is_sent_after_a_reboot) {
   Edge edge;

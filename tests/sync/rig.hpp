@@ -161,7 +161,7 @@ class Wire {
   void round() {
     now += std::chrono::milliseconds{10};
     Out out;
-    if (open) sender_.pump({}, now, out);
+    if (open) sender_.pump(room, now, out);
     give(out);
     auto up = std::exchange(to_cloud, {});
     for (const auto& frame : up) {
@@ -202,6 +202,7 @@ class Wire {
   std::vector<Buffer> to_cloud;
   std::vector<Buffer> to_edge;
   bool open = true;
+  Room room;          // what the link takes
   bool deaf = false;  // what the cloud says after READY is lost
 
  private:
