@@ -20,16 +20,19 @@ std::byte* put_varint(std::byte* to, std::uint64_t value) {
 
 }  // namespace
 
-// Room for `bytes` in the current slab, after `before` more, which only a batch's first piece has. Extends the piece.
-std::byte* Tail::room(std::size_t bytes, std::size_t before) {
+// Room for a record of `bytes` in the current slab, after `before` more, which only a batch's first piece has. Extends
+// the piece.
+std::byte* Tail::room(std::size_t bytes, std::size_t before, Bytes record) {
   auto& pieces = waiting_->pieces;
-  const bool fits = slab_ && slab_->used + before + bytes <= slab_->size;
-  if (!fits) slab_ = std::make_shared<Slab>(std::max<std::size_t>(slab_bytes, before + bytes));
+  const bool fits = slab_ && slab_->has_room(before + bytes);
+  if (!fits) slab_ = std::make_shared<Slab>(std::max<std::size_t>(slab_bytes, before + bytes + sizeof(Slot)));
   slab_->used += before;
-  if (pieces.empty() || !fits) pieces.push_back({slab_, slab_->used, slab_->used});
+  if (pieces.empty() || !fits) pieces.push_back({slab_, slab_->used, slab_->used, slab_->slots});
   auto* const at = slab_->bytes.get() + slab_->used;
+  slab_->add_slot(Slot::of(slab_->used, record));
   slab_->used += bytes;
   pieces.back().end = slab_->used;
+  pieces.back().slots_end = slab_->slots;
   return at;
 }
 
@@ -46,11 +49,10 @@ bool Tail::add(std::span<const std::uint32_t> sizes, std::span<const Class> clas
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const auto pieces = batch.pieces.size();
     const std::size_t need = since_bytes + sizes[i];
-    auto* at = room(need, pieces == 0 ? batch_header_bytes : 0);
+    auto* at = room(need, pieces == 0 ? batch_header_bytes : 0, bytes);
     if (batch.pieces.size() != pieces || batch.count() % records_per_stop == 0) {
-      const auto& slab = *batch.pieces.back().slab;
-      batch.stops.push_back({batch.next.position, batch.next.offsets, batch.pieces.size() - 1,
-                             static_cast<std::size_t>(at - slab.bytes.get())});
+      batch.stops.push_back(
+          {batch.next.position, batch.next.offsets, batch.pieces.size() - 1, batch.pieces.back().slots_end - 1});
     }
     at = put_varint(at, since);
     std::memcpy(at, bytes.data(), sizes[i]);
@@ -104,8 +106,8 @@ void Tail::collect(const MemoryBatch& batch, Position from, std::uint64_t& bytes
     const auto& p = batch.pieces[piece];
     // The first stop of a later piece is where the piece begins.
     while (stop->piece < piece) ++stop;
-    into.spans.push_back({p.slab, stop->at, p.end, batch.base, stop->position, stop->offsets});
-    bytes_left -= std::min<std::uint64_t>(bytes_left, p.end - stop->at);
+    into.spans.push_back({p.slab, stop->slot, p.slots_end, p.end, batch.base, stop->position, stop->offsets});
+    bytes_left -= std::min<std::uint64_t>(bytes_left, p.end - p.slab->slot(stop->slot).at);
   }
 }
 
@@ -128,31 +130,25 @@ Result<Chunk> decode_spans(const Spans& spans, Position from, const ReadOptions&
   std::uint64_t bytes = 0;
   auto next = from;
   for (const auto& span : spans.spans) {
-    Reader reader(Bytes(span.slab->bytes.get() + span.begin, span.end - span.begin));
+    const auto& slab = *span.slab;
     auto position = span.position;
     auto offsets = span.offsets;
-    while (!reader.rest().empty() && (bytes < options.bytes_max || records.empty())) {
-      const auto before = reader.rest().size();
-      const auto since = std::chrono::microseconds{static_cast<std::int64_t>(reader.varint())};
+    for (auto i = span.slot; i < span.slots_end && (bytes < options.bytes_max || records.empty()); ++i) {
+      const auto slot = slab.slot(i);
       const auto at = position;
+      const Offset offset{offsets[slot.cls]++};
       position = position + 1;
-      const bool wanted = at >= from && !reader.rest().empty() &&
-                          (options.classes & record::mask(record::class_at(reader.rest()))) != 0 &&
-                          (options.rows == Rows::as_json || !record::is_row_at(reader.rest()));
-      if (!wanted) {
-        const auto cls = record::skip(reader);
-        if (!cls) return fail(Code::damaged, "bytes in memory that are no record");
-        ++offsets[static_cast<std::size_t>(*cls)];
-        if (at >= from) next = position;
-        continue;
-      }
+      if (at < from) continue;
+      next = position;
+      if ((options.classes & (1U << slot.cls)) == 0 || (slot.row != 0 && options.rows != Rows::as_json)) continue;
+      Reader reader(Bytes(slab.bytes.get() + slot.at, span.end - slot.at));
+      const auto since = std::chrono::microseconds{static_cast<std::int64_t>(reader.varint())};
       auto& view = records.emplace_back();
       if (!record::decode_into(reader, view)) return fail(Code::damaged, "bytes in memory that are no record");
       view.position = at;
-      view.offset = Offset{offsets[static_cast<std::size_t>(view.cls)]++};
+      view.offset = offset;
       view.appended_at = span.base + since;
-      next = position;
-      bytes += before - reader.rest().size();
+      bytes += span.end - slot.at - reader.rest().size();
     }
   }
   if (spans.spans.size() == 1) return Chunk(spans.spans.front().slab, std::move(records), next);

@@ -1,8 +1,9 @@
 // The tail: the newest records in memory, where they are appended, committed from and read by everyone at the end.
 //
-// Bytes lie in slabs that never move. What was added to a slab is never changed, so a reader needs the log's lock only
-// to learn where records lie (collect) and decodes them without it; a slab lives as long as somebody looks at it.
-// Callers hold the log's lock except where a function says otherwise.
+// Bytes lie in slabs that never move: records from the front, and from the back one slot for each, so that a reader who
+// wants only some classes steps over the others without touching them. What was added to a slab is never changed, so a
+// reader needs the log's lock only to learn where records lie (collect) and decodes them without it; a slab lives as
+// long as somebody looks at it. Callers hold the log's lock except where a function says otherwise.
 #pragma once
 
 #include <deque>
@@ -13,12 +14,36 @@
 
 namespace skerry::log {
 
-struct Slab {
-  explicit Slab(std::size_t room) : bytes(new std::byte[room]), size(room) {}
+// Where a record begins in its slab, and what it is.
+struct Slot {
+  static Slot of(std::size_t at, Bytes record) {
+    return {static_cast<std::uint32_t>(at) & ((1U << 29) - 1),
+            static_cast<std::uint32_t>(record::class_at(record)) & 3U, record::is_row_at(record)};
+  }
 
-  std::unique_ptr<std::byte[]> bytes;
+  std::uint32_t at : 29;
+  std::uint32_t cls : 2;
+  std::uint32_t row : 1;
+};
+static_assert(sizeof(Slot) == 4);
+
+struct Slab {
+  explicit Slab(std::size_t room)
+      : size((room + sizeof(Slot) - 1) / sizeof(Slot) * sizeof(Slot)), bytes(new std::byte[size]) {
+    INVARIANT(size < std::size_t{1} << 29);
+  }
+  bool has_room(std::size_t more) const { return used + more + (slots + 1) * sizeof(Slot) <= size; }
+  void add_slot(Slot slot) { std::memcpy(bytes.get() + size - ++slots * sizeof slot, &slot, sizeof slot); }
+  Slot slot(std::size_t i) const {
+    Slot slot;
+    std::memcpy(&slot, bytes.get() + size - (i + 1) * sizeof slot, sizeof slot);
+    return slot;
+  }
+
   std::size_t size;
+  std::unique_ptr<std::byte[]> bytes;
   std::size_t used = 0;
+  std::size_t slots = 0;
 };
 
 // Records of one batch that lie together in one slab.
@@ -26,6 +51,7 @@ struct Piece {
   std::shared_ptr<Slab> slab;
   std::size_t begin = 0;
   std::size_t end = 0;
+  std::size_t slots_end = 0;
 };
 
 // Where a reader may begin inside a batch.
@@ -33,7 +59,7 @@ struct Stop {
   Position position;
   Offsets offsets{};
   std::size_t piece = 0;
-  std::size_t at = 0;  // in the piece's slab
+  std::size_t slot = 0;  // in the piece's slab
 };
 
 // A batch that is being filled, written, or kept for readers.
@@ -54,8 +80,9 @@ struct MemoryBatch {
 // Stretches of memory that hold records in order, enough to read them without the lock.
 struct Span {
   std::shared_ptr<Slab> slab;
-  std::size_t begin = 0;
-  std::size_t end = 0;
+  std::size_t slot = 0;  // the first
+  std::size_t slots_end = 0;
+  std::size_t end = 0;  // of the last record's bytes
   Wall base{};
   Position position;
   Offsets offsets{};
@@ -88,7 +115,7 @@ class Tail {
   Spans collect(Position from, bool committed_only, std::uint64_t bytes_max) const;
 
  private:
-  std::byte* room(std::size_t bytes, std::size_t before);
+  std::byte* room(std::size_t bytes, std::size_t before, Bytes record);
   void collect(const MemoryBatch& batch, Position from, std::uint64_t& bytes_left, Spans& into) const;
 
   Mark next_;

@@ -40,7 +40,7 @@ std::string delivery_payload(std::string_view state, std::string_view client_id,
 }
 
 std::optional<Refusal> Session::check_topic(std::string_view topic) {
-  if (topic.find_first_of("+#") != std::string_view::npos) {
+  if (std::ranges::any_of(topic, [](char c) { return c == '+' || c == '#'; })) {
     return Refusal{Reason::topic_name_invalid, "wildcard", "a topic to publish to must not contain + or #"};
   }
   if (topic.find('\0') != std::string_view::npos)

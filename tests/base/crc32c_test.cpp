@@ -39,4 +39,30 @@ TEST(Crc32c, NoticesEveryFlippedBit) {
 }
 
 }  // namespace
+// Long stretches go another way than short ones: against the definition, bit by bit.
+std::uint32_t by_definition(Bytes bytes) {
+  std::uint32_t crc = 0xffffffff;
+  for (const auto b : bytes) {
+    crc ^= std::to_integer<std::uint32_t>(b);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82f63b78U : 0U);
+  }
+  return ~crc;
+}
+
+TEST(Crc32c, LongStretches) {
+  Buffer bytes;
+  std::uint32_t x = 1;
+  for (int i = 0; i < 10'000; ++i) {
+    x = x * 1664525 + 1013904223;
+    append_byte(bytes, static_cast<std::uint8_t>(x >> 24));
+  }
+  for (const std::size_t size : {511U, 1535U, 1536U, 1537U, 1543U, 1544U, 3071U, 3072U, 4616U, 9999U}) {
+    for (std::size_t from = 0; from + size <= bytes.size() && from < 9; ++from) {
+      const auto part = Bytes(bytes).subspan(from, size);
+      EXPECT_EQ(crc32c(part), by_definition(part)) << size << " bytes from " << from;
+      EXPECT_EQ(crc32c(part.subspan(100), crc32c(part.first(100))), by_definition(part));
+    }
+  }
+}
+
 }  // namespace skerry
