@@ -139,6 +139,8 @@ std::string_view device_of(std::string_view topic) {
 Result<> check_device_id(std::string_view id) {
   if (id.empty()) return fail(Code::invalid, "the device id is empty");
   if (id.size() > 128) return fail(Code::invalid, "the device id has more than 128 bytes");
+  const auto is_plain = [](char c) { return c > 0x20 && c < 0x7f && c != '/' && c != '+' && c != '#'; };
+  if (std::ranges::all_of(id, is_plain)) return {};
   if (has_any(id, "/+#")) return fail(Code::invalid, "a device id must not contain / + #");
   if (!is_utf8(id)) return fail(Code::invalid, "the device id is not UTF-8");
   for (const char c : id) {

@@ -76,6 +76,7 @@ class TableNode final : public Node {
   std::int64_t watermark_ = no_watermark;
   std::vector<RowMeta> meta_;
   std::size_t rows_ = 0;
+  std::size_t room_ = 0;  // of the columns
 };
 
 class FilterNode final : public Node {

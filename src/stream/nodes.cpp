@@ -91,11 +91,13 @@ void TableNode::begin_batch() {
 
 std::size_t TableNode::add_row(const RowMeta& meta) {
   meta_.push_back(meta);
-  ++rows_;
-  for (std::size_t i = 0; i < columns_.size(); ++i) {
-    if (used[i] && !is_computed[i]) columns_[i].grow(rows_);
+  if (rows_ == room_) {
+    room_ = std::max<std::size_t>(64, rows_ * 2);
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (used[i] && !is_computed[i]) columns_[i].grow(room_);
+    }
   }
-  return rows_ - 1;
+  return rows_++;
 }
 
 void TableNode::run(Arena& arena) {
