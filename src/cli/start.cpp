@@ -1,4 +1,5 @@
 // `skerry up` and `skerry edge`: start a gateway, say where it is, and wait for the end.
+#include <malloc.h>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -22,13 +23,15 @@ Result<std::unique_ptr<edge::Gateway>> start_gateway(const StartOptions& options
   const auto config = TRY(load_config(options));
   edge::configure_logger(config);
   TRY(system_files().make_dirs(options.data_dir));
-  return edge::Gateway::start({.config = config,
-                               .data_dir = options.data_dir,
-                               .demo = demo,
-                               .files = files,
-                               .network = std::move(network),
-                               .read_config = [options] { return load_config(options); },
-                               .alive = [] { tell_supervisor("WATCHDOG=1"); }});
+  auto gateway = edge::Gateway::start({.config = config,
+                                       .data_dir = options.data_dir,
+                                       .demo = demo,
+                                       .files = files,
+                                       .network = std::move(network),
+                                       .read_config = [options] { return load_config(options); },
+                                       .alive = [] { tell_supervisor("WATCHDOG=1"); }});
+  malloc_trim(0);  // what starting took, and running does not need
+  return gateway;
 }
 
 void print_welcome(const Welcome& welcome, const UpOptions& options) {

@@ -33,7 +33,7 @@ config::Schema of_ground() {
       key::duration("log.window_max", "20ms", 0, 1, live, "Longest that a reading waits for company (balanced)."),
       key::number("log.window_above", 50, "arrivals per second", 0, 1e6, live, "From so many arrivals on readings wait (balanced)."),
       key::bytes("log.segment_bytes", "16MiB", 1048576, 1073741824, restart, "Size of one journal file."),
-      key::bytes("log.tail_bytes_max", "4MiB", 65536, 268435456, restart, "Newest records kept in memory for readers."),
+      key::bytes("log.tail_bytes_max", "1MiB", 65536, 268435456, restart, "Newest records kept in memory for readers."),
       key::bytes("log.waiting_bytes_max", "8MiB", 65536, 268435456, restart, "Appended and not yet on disk; beyond it doors push back."),
       key::bytes("log.budget", "0B", 0, 1e15, restart, "Disk that the log may use for all its files before the least important records are trimmed; 0: what the disk has room for, less log.disk_reserve."),
       key::number("log.disk_reserve", 0.15, "share of the disk", 0, 0.9, restart, "Stays free where log.budget is 0."),

@@ -13,6 +13,7 @@ inline constexpr std::uint64_t segment_bytes_min = 16 * KiB;     // the simulati
 inline constexpr std::uint64_t append_bytes_max = 64 * MiB;      // encoded records of one append(); they are one batch
 inline constexpr std::uint64_t batch_bytes_max = 1024 * MiB;     // a length above it is no length
 inline constexpr std::uint64_t slab_bytes = 256 * KiB;           // unit of memory for the newest records
+inline constexpr std::size_t spare_slabs = 4;                    // kept to be used again
 inline constexpr std::uint32_t records_per_stop = 256;           // a reader in memory skips fewer slots than this many
 inline constexpr std::uint64_t index_step_bytes = 16 * KiB;      // one entry of a segment's index in memory
 inline constexpr std::uint64_t walk_window_bytes = 64 * KiB;     // read from a segment at once

@@ -95,7 +95,7 @@ struct Options {
   std::chrono::microseconds window_max{20'000};
   double window_above_per_second = 50;
   std::uint64_t segment_bytes = 16 * MiB;          // one journal file, prewritten, used again and again
-  std::uint64_t tail_bytes_max = 4 * MiB;          // newest records kept in memory for readers
+  std::uint64_t tail_bytes_max = 1 * MiB;          // newest records kept in memory for readers
   std::uint64_t waiting_bytes_max = 8 * MiB;       // appended and not yet committed; beyond it append() says Code::busy
   std::uint64_t budget_bytes = 0;                  // of all its files; 0: what the disk has room for, less disk_reserve
   double disk_reserve = 0.15;                      // share of the disk that stays free (budget_bytes = 0)

@@ -45,7 +45,9 @@ void LogImpl::measure() {
   next.budget_bytes = budget_bytes();
   if (const auto space = files_.space(dir_)) next.disk_free_bytes = space->free_bytes;
   const auto at = clock_.mono();
-  wear_rate_.see(static_cast<double>(files_.bytes_to_disk()), at);
+  // Without what is written once and for all: in a gateway's first minute it would be all there is.
+  const auto prewritten = static_cast<double>(pool_->bytes_prewritten());
+  wear_rate_.see(std::max(static_cast<double>(files_.bytes_to_disk()) - prewritten, 0.0), at);
   next.wear_bytes_per_day = wear_rate_.per_second().value_or(0) * 86'400;
   std::array<std::uint64_t, record::class_count> raw{};
   {

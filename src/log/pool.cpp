@@ -22,7 +22,9 @@ Result<> SegmentPool::prewrite(const std::string& path, std::uint64_t bytes) {
     auto file = TRY(files_.open(path, Files::Mode::create));
     const Buffer zeroes(std::min<std::uint64_t>(bytes, 256 * KiB));
     for (std::uint64_t at = 0; at < bytes; at += zeroes.size()) {
-      TRY(file->write(at, Bytes(zeroes).first(std::min<std::uint64_t>(zeroes.size(), bytes - at))));
+      const auto part = Bytes(zeroes).first(std::min<std::uint64_t>(zeroes.size(), bytes - at));
+      TRY(file->write(at, part));
+      bytes_prewritten_.fetch_add(part.size(), std::memory_order_relaxed);
     }
     return file->sync();
   };

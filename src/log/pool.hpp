@@ -3,6 +3,7 @@
 // Any thread. A file in the pool has no meaning: whatever stands in it, a crash leaves it free.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ class SegmentPool {
   // Keeps a spare ready. True when it wrote one.
   Result<bool> prepare();
   std::size_t count() const;
+  // Zeroes written so far: once for each file, which is then used over and over.
+  std::uint64_t bytes_prewritten() const { return bytes_prewritten_.load(std::memory_order_relaxed); }
 
  private:
   Result<> prewrite(const std::string& path, std::uint64_t bytes);
@@ -41,6 +44,7 @@ class SegmentPool {
   mutable std::mutex mutex_;
   std::vector<std::uint64_t> free_;
   std::uint64_t next_id_ = 0;
+  std::atomic<std::uint64_t> bytes_prewritten_{0};
 };
 
 }  // namespace skerry::log

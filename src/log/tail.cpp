@@ -20,12 +20,33 @@ std::byte* put_varint(std::byte* to, std::uint64_t value) {
 
 }  // namespace
 
+std::shared_ptr<Slab> SlabPool::take(std::size_t room) {
+  if (room > slab_bytes) return std::make_shared<Slab>(room);
+  std::unique_ptr<Slab> slab;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!free_.empty()) {
+      slab = std::move(free_.back());
+      free_.pop_back();
+    }
+  }
+  if (!slab) slab = std::make_unique<Slab>(slab_bytes);
+  slab->used = slab->slots = 0;
+  return {slab.release(), [pool = weak_from_this()](Slab* back) {
+            std::unique_ptr<Slab> owned(back);
+            const auto to = pool.lock();
+            if (!to) return;
+            const std::scoped_lock lock(to->mutex_);
+            if (to->free_.size() < spare_slabs) to->free_.push_back(std::move(owned));
+          }};
+}
+
 // Room for a record of `bytes` in the current slab, after `before` more, which only a batch's first piece has. Extends
 // the piece.
 std::byte* Tail::room(std::size_t bytes, std::size_t before, Bytes record) {
   auto& pieces = waiting_->pieces;
   const bool fits = slab_ && slab_->has_room(before + bytes);
-  if (!fits) slab_ = std::make_shared<Slab>(std::max<std::size_t>(slab_bytes, before + bytes + sizeof(Slot)));
+  if (!fits) slab_ = slabs_->take(before + bytes + sizeof(Slot));
   slab_->used += before;
   if (pieces.empty() || !fits) pieces.push_back({slab_, slab_->used, slab_->used, slab_->slots});
   auto* const at = slab_->bytes.get() + slab_->used;

@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "log/format.hpp"
@@ -44,6 +45,17 @@ struct Slab {
   std::unique_ptr<std::byte[]> bytes;
   std::size_t used = 0;
   std::size_t slots = 0;
+};
+
+// Gives out slabs of one size and takes them back when the last who looks at them lets go, on whatever thread: what is
+// freed and made anew all the time leaves holes in the heap.
+class SlabPool : public std::enable_shared_from_this<SlabPool> {
+ public:
+  std::shared_ptr<Slab> take(std::size_t room);  // at least that
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Slab>> free_;
 };
 
 // Records of one batch that lie together in one slab.
@@ -124,6 +136,7 @@ class Tail {
   std::shared_ptr<MemoryBatch> in_commit_;
   std::deque<std::shared_ptr<MemoryBatch>> kept_;
   std::uint64_t kept_bytes_ = 0;
+  std::shared_ptr<SlabPool> slabs_ = std::make_shared<SlabPool>();
   std::shared_ptr<Slab> slab_;
 };
 
