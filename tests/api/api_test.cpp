@@ -171,23 +171,23 @@ TEST_F(ApiTest, ADemoTellsWhatItHasSeenAndItsGatewayMayBeBroken) {
   EXPECT_EQ(g.ask(get("/api/v1/demo")).status, 503);
   g.demo_state =
       R"({"demo":"plant","seed":1,"speed":60.0,"devices":1,"began":"2026-01-01T00:00:00.000Z","sent":2,"acknowledged":1,"waiting":1,"stored":1,"commands":0,)"
-      R"("gateway":{"up":true,"pid":7,"starts":1,"disk_full":false},"timeline":{"from":"2026-01-01T00:00:00.000Z","step_s":1,"sent":[2],"acknowledged":[1],"stored":[1]},)"
+      R"("gateway":{"up":true,"pid":7,"starts":1,"disk_full":false},"link":{"cut":true,"up":false,"live":3,"backlog":5},"timeline":{"from":"2026-01-01T00:00:00.000Z","step_s":1,"sent":[2],"acknowledged":[1],"stored":[1]},)"
       R"("outages":[{"kind":"killed","from":"2026-01-01T00:00:00.000Z","to":null,"seconds":0.5,"acknowledged_before":1,"acknowledged_meanwhile":0,"sent_meanwhile":1}],)"
       R"("faults":[{"device_id":"m","kind":"spike","from":"2026-01-01T00:00:00.000Z","to":"2026-01-01T00:00:01.000Z","found":null,"command":null}],"alerts_without_fault":0})";
   const auto state = g.ask(get("/api/v1/demo"));
   EXPECT_EQ(described("get", "/api/v1/demo", state), "");
   EXPECT_EQ(state.body, g.demo_state);
-  for (const std::string what : {"kill", "fill", "release"}) {
+  for (const std::string what : {"kill", "fill", "release", "cut", "mend"}) {
     const auto answer = g.ask(post("/api/v1/demo/" + what, "{}"));
     EXPECT_EQ(answer.status, 202);
     EXPECT_EQ(described("post", "/api/v1/demo/" + what, answer), "");
   }
-  EXPECT_EQ(g.demo_done, "killfillrelease");
+  EXPECT_EQ(g.demo_done, "killfillreleasecutmend");
   const auto form = g.ask(post("/api/v1/demo/kill", "", "text/plain"));
   EXPECT_EQ(form.status, 415);
   EXPECT_EQ(described("post", "/api/v1/demo/kill", form), "");
   EXPECT_EQ(described("post", "/api/v1/demo/kill", g.ask(post("/api/v1/demo/kill?now=1", "{}"))), "");
-  EXPECT_EQ(g.demo_done, "killfillrelease");
+  EXPECT_EQ(g.demo_done, "killfillreleasecutmend");
 }
 
 TEST_F(ApiTest, AlertsAreWorkedOnAndTheAnswerIsWhatQueriesGive) {
