@@ -10,6 +10,15 @@
 #include "twin/twin.hpp"
 
 namespace skerry::cloud {
+namespace {
+
+// What the gateway is sent of a twin: the device itself says again what it reported.
+std::string item_of(std::string_view id, twin::State state) {
+  state.reported.clear();
+  return twin::item_body(id, state);
+}
+
+}  // namespace
 
 // ---- in the store ----
 
@@ -39,6 +48,11 @@ Result<bool> SqlStore::put_twin(const Place& place, const sync::Entry& entry) {
     return false;
   }
   auto twin = TRY(find_twin(place.gw, id));
+  if (!twin.state.has_room_for(*delta)) {  // the gateway does not join it either
+    if (report) return true;
+    TRY(set_aside(place, entry, "a twin would become more than it may be"));
+    return false;
+  }
   if (!twin.state.join(*delta)) return true;
   if (twin.state.note_conflicts()) {
     ++twin.changed;  // the gateway may not have seen it
@@ -72,6 +86,8 @@ Result<SqlStore::Ordered> SqlStore::write_twin(const TwinWrite& write) {
   const auto delta = write.conflict.empty() ? TRY(twin.state.desire(write.patch, writing, rule_of))
                                             : TRY(twin.state.reverse(write.conflict, writing, {}));
   twin.state.join(delta);
+  if (item_of(write.id, twin.state).size() > sync::item_bytes_max)
+    return fail(Code::full, "is too much for the link, with what the twin holds already", "desired");
   ++twin.changed;
   TRY(keep_twin(gw, write.id, twin, 0));
   twin_writes_.add();
@@ -92,10 +108,13 @@ Result<> SqlStore::take_twins(const sync::Connected& to, std::int64_t gw, std::s
   while (TRY(due.step())) all.push_back({std::string(due.text(0)), due.integer(1), std::string(due.text(2))});
   for (const auto& each : all) {
     TRY(statements_->send_twin.with(gw, each.id, each.changed, to.session).run());
-    auto state = TRY(twin::decode(as_bytes(each.state)));
-    state.reported.clear();  // the device says it again
-    auto body = twin::item_body(each.id, state);
-    INVARIANT(body.size() <= sync::item_bytes_max);
+    auto body = item_of(each.id, TRY(twin::decode(as_bytes(each.state))));
+    if (body.size() > sync::item_bytes_max) {  // what gateways write may come to that, with long names of who wrote it
+      const auto why = std::to_string(body.size()) + " bytes are too much for the link";
+      TRY(statements_->answer_twin.with(gw, each.id, -1, to.epoch, why).run());
+      logger::warn("cloud", "a twin cannot be sent to its gateway", {{"twin", each.id}, {"why", why}});
+      continue;
+    }
     items.push_back({sync::ItemKind::state, std::to_string(each.changed) + "@" + each.id, std::move(body)});
   }
   return {};

@@ -10,11 +10,10 @@ namespace skerry::twin {
 
 inline constexpr std::size_t fields_max = 256;             // of a twin, desired and reported each, tombstones too
 inline constexpr std::uint64_t value_bytes_max = 2 * KiB;  // of one field
-inline constexpr std::uint64_t side_bytes_max =
-    10 * KiB;  // of all that one side desires; with conflicts it fits into an ITEM
+inline constexpr std::uint64_t side_bytes_max = 10 * KiB;  // of all that one side desires
 inline constexpr std::uint64_t reported_bytes_max = 20 * KiB;
 inline constexpr std::size_t conflicts_max = 8;            // listed of one twin; the newest stay
-inline constexpr std::uint64_t state_bytes_max = 1 * MiB;  // that is read
+inline constexpr std::uint64_t state_bytes_max = 2 * MiB;  // that is read; more than State::has_room_for() lets be
 inline constexpr std::size_t by_bytes_max = 128;
 inline constexpr std::size_t twins_max = 100'000;             // of a gateway
 inline constexpr std::uint64_t checkpoint_changes = 1'000;    // saved after so many changes …

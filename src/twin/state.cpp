@@ -146,14 +146,31 @@ Result<State> State::reverse(std::string_view conflict, const Writing& writing, 
   return delta;
 }
 
-Result<> State::check_size(const State& delta, Side side) const {
-  auto all = desired;
-  for (const auto& [field, writes] : delta.desired) all[field].edge = all[field].cloud = writes.of(side);
-  if (all.size() > fields_max)
-    return fail(Code::full, "has " + std::to_string(fields_max) + " fields already, deleted ones counted", "desired");
+std::uint64_t State::desired_bytes(Side side) const {
   std::uint64_t bytes = 0;
-  for (const auto& [field, writes] : all) bytes += field.size() + writes.of(side).value.size() + 32;
-  if (bytes > side_bytes_max)
+  for (const auto& [field, writes] : desired) bytes += field.size() + writes.of(side).value.size() + 32;
+  return bytes;
+}
+
+// A side that was set up anew may write as much again before it has its former writes back.
+bool State::has_room_for(const State& other) const {
+  const auto fields = [](const auto& mine, const auto& theirs) {
+    return mine.size() + static_cast<std::size_t>(std::ranges::count_if(
+                             theirs, [&mine](const auto& each) { return !mine.contains(each.first); }));
+  };
+  if (fields(reported, other.reported) > fields_max || fields(desired, other.desired) > 2 * fields_max) return false;
+  if (other.desired.empty()) return true;
+  State both{.desired = desired, .reported = {}, .conflicts = {}};
+  both.join({.desired = other.desired, .reported = {}, .conflicts = {}});
+  return both.desired_bytes(Side::edge) <= 2 * side_bytes_max && both.desired_bytes(Side::cloud) <= 2 * side_bytes_max;
+}
+
+Result<> State::check_size(const State& delta, Side side) const {
+  State all{.desired = desired, .reported = {}, .conflicts = {}};
+  for (const auto& [field, writes] : delta.desired) all.desired[field].edge = all.desired[field].cloud = writes.of(side);
+  if (all.desired.size() > fields_max)
+    return fail(Code::full, "has " + std::to_string(fields_max) + " fields already, deleted ones counted", "desired");
+  if (all.desired_bytes(side) > side_bytes_max)
     return fail(Code::full, "is too much: " + std::to_string(side_bytes_max) + " bytes are the most", "desired");
   return {};
 }

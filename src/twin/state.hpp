@@ -74,6 +74,9 @@ struct State {
 
   bool empty() const { return desired.empty() && reported.empty() && conflicts.empty(); }
   bool join(const State& other);  // takes what `other` knows; true when that changed something
+  // Whether what joining `other` gives is no more than a twin may be. Who reads records asks first, on both sides, so
+  // that nobody's reports or records make a state that cannot be kept or read any more.
+  bool has_room_for(const State& other) const;
   bool note_conflicts();          // lists those that stand now; true when one is new
   // What `side` writes now, as a state of its own to be joined. `rule_of` names a field's rule.
   // Code::full: it would become too many or too much.
@@ -99,6 +102,7 @@ struct State {
   void add_write(State& delta, const std::string& field, const std::string& value, const Writing& writing,
                  Rule rule) const;
   Result<> check_size(const State& delta, Side side) const;
+  std::uint64_t desired_bytes(Side side) const;
   void drop_old_conflicts();
 };
 

@@ -180,10 +180,11 @@ void LogTwins::take(const record::RecordView& record) {
   const auto id = twin_of(record);
   if (id.empty()) return;
   const auto delta = said(record);
-  const bool full = known_.size() >= options_.twins_max && !known_.contains(id);
+  const auto found = known_.find(id);
+  const bool full = known_.size() >= options_.twins_max && found == known_.end();
   if (!delta || full || !record::check_device_id(id)) return rejected_.add();
+  if (!(found == known_.end() ? State() : found->second.state).has_room_for(*delta)) return rejected_.add();
   auto& known = known_[std::string(id)];
-  if (known.state.reported.size() + delta->reported.size() > 2 * fields_max) return rejected_.add();
   if (!known.state.join(*delta)) return;
   (void)clock_.seen(delta->newest());
   ++changed_;
@@ -283,6 +284,7 @@ Result<Twins::Adopted> LogTwins::adopt(std::string_view body) {
     return Adopted{false, ok.error().text(), {}};
   }
   const auto before = newest(id);
+  if (!before.has_room_for(theirs)) return Adopted{false, "is more than a twin may be, with what is known here", {}};
   auto after = before;
   if (!after.join(theirs)) return Adopted{true, {}, log_.end()};
   adopted_.add();

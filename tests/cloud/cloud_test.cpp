@@ -205,6 +205,61 @@ TEST_F(CloudStore, alerts_commands_and_their_fates_analytics_and_the_rest) {
   expect_sound();
 }
 
+// A device, or a gateway that is hostile or wrong, may say ever more: what a twin may be is bounded on both sides alike.
+TEST_F(CloudStore, a_twin_that_would_become_too_much_stops_nothing) {
+  join("a");
+  std::uint64_t offset = 0;
+  for (int round = 0; round < 80; ++round) {  // 20 KiB each
+    json report = json::object();
+    for (int i = 0; i < 100; ++i) report["r" + std::to_string(round) + "_" + std::to_string(i)] = std::string(190, 'x');
+    ASSERT_EQ(send("a", Class::high, offset++, {{"devices/pump/twin/reported", report.dump()}}).taken, 1U) << round;
+  }
+  EXPECT_EQ(ask(queries_->twin("pump", "a"))["reported"].size(), 200U);
+  EXPECT_EQ(ask(queries_->aside({}))["items"].size(), 0U);  // the messages are kept, as messages
+  std::uint64_t records = 0;
+  const auto say = [&](const json& state) {
+    const Said said{"$skerry/twin/pump", state.dump(), Kind::config};
+    ASSERT_EQ(send("a", Class::critical, records++, {said}).taken, 1U);
+  };
+  json much = json::object();
+  for (int i = 0; i < 400; ++i)
+    much["f" + std::to_string(i)] = {{"e", {{"at", 7}, {"v", std::string(1'000, 'x')}}}};
+  say({{"desired", much}});
+  EXPECT_EQ(ask(queries_->aside({}))["items"].size(), 1U);
+  EXPECT_EQ(ask(queries_->twin("pump", "a"))["desired"].size(), 0U);
+  say({{"desired", {{"speed", {{"e", {{"at", 7}, {"v", 40}}}}}}}});
+  EXPECT_EQ(ask(queries_->twin("pump", "a"))["desired"]["speed"], 40);
+  expect_sound();
+}
+
+// Many fields whose writers have long names are little to desire and much to send.
+TEST_F(CloudStore, a_twin_that_is_too_much_for_the_link_is_told_and_stops_nothing) {
+  join("a");
+  const std::string writer(128, 'w');
+  json desired = json::object();
+  for (int i = 0; i < 400; ++i) {
+    json side{{"at", 7}, {"v", 1}, {"by", writer}};
+    desired["f" + std::to_string(i)] = {{"e", side}};
+  }
+  // Both wrote, and did not know of each other: news for the gateway.
+  desired["f0"]["c"] = {{"at", 8}, {"v", 2}, {"by", writer}};
+  const Said said{"$skerry/twin/pump", json{{"desired", desired}}.dump(), Kind::config};
+  ASSERT_EQ(send("a", Class::critical, 0, {said}).taken, 1U);
+  ASSERT_TRUE(store_->begin());
+  const auto more = store_->write_twin({.gateway = "a", .id = "pump", .patch = {{"f0", "3"}}, .by = "test"});
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().code, Code::full);
+  ASSERT_TRUE(store_->write_twin({.gateway = "a", .id = "valve", .patch = {{"open", "true"}}, .by = "test"}));
+  ASSERT_TRUE(store_->commit());
+  const auto outcome = run(sync::ItemsJob{.gateway = "a", .epoch = 5, .session = session_["a"], .max = 10});
+  ASSERT_EQ(outcome.items.size(), 1U);
+  EXPECT_NE(outcome.items[0].body.find("valve"), std::string::npos);
+  const auto shown = ask(queries_->twin("pump", "a"));
+  EXPECT_EQ(shown["link"]["state"], "refused");
+  EXPECT_NE(shown["link"]["detail"].get<std::string>().find("too much for the link"), std::string::npos);
+  EXPECT_TRUE(run(sync::ItemsJob{.gateway = "a", .epoch = 5, .session = session_["a"], .max = 10}).items.empty());
+}
+
 TEST_F(CloudStore, gaps_and_refusals_are_counted_and_shown) {
   join("a");
   run(sync::GapJob{"a", 5, session_["a"], {sync::Lane::live, Class::low, 0, 7, sync::Reason::budget, 9}});

@@ -223,5 +223,33 @@ TEST(State, RulesByDeviceAndField) {
   EXPECT_NE(Rules::of({{"+/limit", "best"}}, "max").error().text().find("+/limit: is \"best\""), std::string::npos);
 }
 
+TEST(State, HasRoomForNoMoreThanATwinMayBe) {
+  const auto reported = [](int from, int to) {
+    Patch all;
+    for (int i = from; i < to; ++i) all["r" + std::to_string(i)] = "1";
+    return report(all, {7}, 1, "d");
+  };
+  State state;
+  state.join(reported(0, 200));
+  EXPECT_TRUE(state.has_room_for(reported(0, 256)));  // those that it has already do not count twice
+  EXPECT_FALSE(state.has_room_for(reported(200, 257)));
+  const auto desired = [](int from, int to, std::size_t bytes, Side side) {
+    State delta;
+    for (int i = from; i < to; ++i) {
+      auto& field = delta.desired["f" + std::to_string(i)];
+      (side == Side::edge ? field.edge : field.cloud) = {.value = std::string(bytes, '1'), .at = {9}};
+    }
+    return delta;
+  };
+  state.join(desired(0, 256, 1, Side::edge));
+  EXPECT_TRUE(state.has_room_for(desired(256, 512, 1, Side::cloud)));
+  EXPECT_FALSE(state.has_room_for(desired(256, 513, 1, Side::cloud)));
+  State full;
+  full.join(desired(0, 9, 2'000, Side::edge));
+  EXPECT_TRUE(full.has_room_for(desired(0, 9, 2'000, Side::edge)));
+  EXPECT_TRUE(full.has_room_for(desired(0, 9, 2'000, Side::cloud)));
+  EXPECT_FALSE(full.has_room_for(desired(9, 11, 2'000, Side::edge)));
+}
+
 }  // namespace
 }  // namespace skerry::twin
