@@ -51,8 +51,8 @@ struct Info {
 struct Demo {
   std::string name;                    // empty: none
   std::function<std::string()> state;  // JSON; empty: not known yet
-  std::function<Result<>(std::string_view what)>
-      act;  // kill, fill, release, cut, mend; what it asks for happens after the answer
+  // kill, fill, release, cut, mend; what it asks for happens after the answer
+  std::function<Result<>(std::string_view what)> act;
 };
 
 using Ports = std::map<std::string, std::uint16_t>;

@@ -120,6 +120,7 @@ class CloudImpl final : public Cloud {
   std::unique_ptr<api::Worker> checker_;
   std::unique_ptr<link::Server> link_;
   std::unique_ptr<Writer> writer_;
+  std::optional<Desk> desk_;
   std::unique_ptr<Orders> orders_;
   std::unique_ptr<TwinWrites> twins_;
   std::unique_ptr<Timer> check_timer_;
@@ -163,11 +164,11 @@ Result<> CloudImpl::begin(const config::Config& config, const std::string& data_
   events_ = std::make_unique<Events>(*http_loop_, *store_);
   worker_ = std::make_unique<api::Worker>(1);
   checker_ = std::make_unique<api::Worker>(1);
-  const auto look_at = [this](std::string gateway) {
-    link_loop_->post([this, gateway = std::move(gateway)] { link_->look(gateway); });
-  };
-  orders_ = std::make_unique<Orders>(Orders::Deps{*writer_, *queries_, *worker_, look_at});
-  twins_ = std::make_unique<TwinWrites>(TwinWrites::Deps{*writer_, *queries_, *worker_, look_at});
+  desk_.emplace(Desk{*writer_, *queries_, *worker_, [this](std::string gateway) {
+                       link_loop_->post([this, gateway = std::move(gateway)] { link_->look(gateway); });
+                     }});
+  orders_ = std::make_unique<Orders>(*desk_);
+  twins_ = std::make_unique<TwinWrites>(*desk_);
   problems_ = &metrics_.gauge("skerry_cloud_verify_problems",
                               "Found by the last check that every applied offset is in one place.");
   checked_at_ = &metrics_.gauge("skerry_cloud_verify_timestamp_seconds", "When that was.");

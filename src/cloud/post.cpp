@@ -30,27 +30,15 @@ Result<SqlStore::Order> Orders::read(const http::Request& request) {
 void Orders::post(const http::Request& request, http::Responder responder) {
   auto order = read(request);
   if (!order) return responder.respond(http::problem(order.error()));
-  auto kept = std::make_shared<http::Responder>(std::move(responder));
-  const auto work = [order = std::move(*order)](SqlStore& store) -> Result<Writer::Answer> {
-    auto put = store.put_order(order);
-    if (put) return put;
-    const auto code = put.error().code;
-    const bool callers = code == Code::not_found || code == Code::exists || code == Code::full;
-    if (callers) return Writer::Answer(std::unexpected(put.error()));
-    return std::unexpected(put.error());
-  };
-  deps_.writer.ask(work, [deps = deps_, kept](Writer::Answer answer) {
-    if (!answer) return kept->respond(http::problem(answer.error()));
-    deps.look(answer->gateway);
-    const bool taken = deps.worker.run([deps, kept, id = answer->id] {
-      auto item = deps.queries.command(id);
-      if (!item) return kept->respond(http::problem(item.error()));
-      auto response = http::json(std::move(*item), 201);
-      response.headers.push_back({"Location", "/api/v1/commands/" + id});
-      kept->respond(std::move(response));
-    });
-    if (!taken) kept->respond(http::json("{\"command_id\":\"" + answer->id + "\"}", 201));
-  });
+  desk_.ask(
+      {.put = [order = std::move(*order)](SqlStore& store) { return store.put_order(order); },
+       .show = [](Queries& queries, const SqlStore::Ordered& put) -> Result<http::Response> {
+         auto response = http::json(TRY(queries.command(put.id)), 201);
+         response.headers.push_back({"Location", "/api/v1/commands/" + put.id});
+         return response;
+       },
+       .unseen = [](const SqlStore::Ordered& put) { return http::json("{\"command_id\":\"" + put.id + "\"}", 201); }},
+      std::move(responder));
 }
 
 }  // namespace skerry::cloud

@@ -27,9 +27,11 @@ Result<std::int64_t> number_of(std::string_view cursor, std::int64_t otherwise) 
 
 constexpr std::int64_t newest = std::numeric_limits<std::int64_t>::max();
 
-// `add` writes an item of the row that a statement stands on; column 0 is the sequence.
-template <typename Add>
-Result<std::string> list(Statement& rows, std::size_t limit, Add add) {
+std::string sequence_of(const Statement& row) { return std::to_string(row.integer(0)); }
+
+// `add` writes an item of the row that a statement stands on; `cursor_of` gives what stands for the row in `next`.
+template <typename Add, typename CursorOf>
+Result<std::string> list(Statement& rows, std::size_t limit, Add add, CursorOf cursor_of) {
   std::string to = R"({"items":[)";
   std::optional<std::string> next;
   std::string last;
@@ -39,11 +41,31 @@ Result<std::string> list(Statement& rows, std::size_t limit, Add add) {
       break;
     }
     if (taken > 0) to += ',';
-    last = std::to_string(rows.integer(0));
     TRY(add(to));
+    last = cursor_of(rows);
   }
   api::append_next(to, next);
   return to;
+}
+
+template <typename Add>
+Result<std::string> list(Statement& rows, std::size_t limit, Add add) {
+  return list(rows, limit, std::move(add), sequence_of);
+}
+
+// A place in a list by name, and by gateway where several have that name.
+struct Place {
+  std::string name;
+  std::int64_t gw = -1;
+};
+
+std::string cursor_of(std::int64_t gw, std::string_view name) { return std::to_string(gw) + "_" + std::string(name); }
+
+Result<Place> place_of(std::string_view cursor) {
+  if (cursor.empty()) return Place{};
+  const auto at = std::min(cursor.find('_'), cursor.size());
+  const auto gw = TRY(number_of(cursor.substr(0, at), 0));
+  return Place{std::string(cursor.substr(std::min(at + 1, cursor.size()))), gw};
 }
 
 void append_device(std::string& to, const Statement& row) {
@@ -78,31 +100,18 @@ Result<std::unique_ptr<Queries>> Queries::open(const std::string& where) {
 }
 
 Result<std::string> Queries::devices(const ListQuery& query) {
-  std::string after_device;
-  std::int64_t after_gw = -1;
-  if (!query.cursor.empty()) {
-    const auto at = query.cursor.find('_');
-    after_gw = TRY(number_of(std::string_view(query.cursor).substr(0, at), 0));
-    after_device = at == std::string::npos ? "" : query.cursor.substr(at + 1);
-  }
+  const auto after = TRY(place_of(query.cursor));
   auto rows = TRY(database_->prepare(std::string(device_columns) +
                                      "WHERE (d.device, d.gw) > (?1, ?2) AND (?3 = '' OR g.id = ?3) ORDER BY d.device, "
                                      "d.gw LIMIT ?4"));
-  rows.with(after_device, after_gw, query.gateway, query.limit + 1);
-  std::string to = R"({"items":[)";
-  std::optional<std::string> next;
-  std::string last;
-  for (std::size_t taken = 0; TRY(rows.step()); ++taken) {
-    if (taken == query.limit || to.size() > page_bytes_max) {
-      next = last;
-      break;
-    }
-    if (taken > 0) to += ',';
-    append_device(to, rows);
-    last = std::to_string(rows.integer(9)) + "_" + std::string(rows.text(0));
-  }
-  api::append_next(to, next);
-  return to;
+  rows.with(after.name, after.gw, query.gateway, query.limit + 1);
+  return list(
+      rows, query.limit,
+      [&](std::string& to) -> Result<> {
+        append_device(to, rows);
+        return {};
+      },
+      [](const Statement& row) { return cursor_of(row.integer(9), row.text(0)); });
 }
 
 Result<std::string> Queries::device(std::string_view id, std::string_view gateway) {
@@ -224,31 +233,14 @@ Result<> append_twin(std::string& to, const Statement& row) {
 }  // namespace
 
 Result<std::string> Queries::twins(const ListQuery& query) {
-  std::string after_id;
-  std::int64_t after_gw = -1;
-  if (!query.cursor.empty()) {
-    const auto at = query.cursor.find('_');
-    after_gw = TRY(number_of(std::string_view(query.cursor).substr(0, at), 0));
-    after_id = at == std::string::npos ? "" : query.cursor.substr(at + 1);
-  }
+  const auto after = TRY(place_of(query.cursor));
   auto rows = TRY(database_->prepare(std::string(twin_columns) +
                                      "WHERE (t.id, t.gw) > (?1, ?2) AND (?3 = '' OR g.id = ?3) AND (?4 = '' OR "
                                      "t.conflicts > 0) AND (?5 = '' OR t.id = ?5) ORDER BY t.id, t.gw LIMIT ?6"));
-  rows.with(after_id, after_gw, query.gateway, query.type, query.device, query.limit + 1);
-  std::string to = R"({"items":[)";
-  std::optional<std::string> next;
-  std::string last;
-  for (std::size_t taken = 0; TRY(rows.step()); ++taken) {
-    if (taken == query.limit || to.size() > page_bytes_max) {
-      next = last;
-      break;
-    }
-    if (taken > 0) to += ',';
-    TRY(append_twin(to, rows));
-    last = std::to_string(rows.integer(1)) + "_" + std::string(rows.text(0));
-  }
-  api::append_next(to, next);
-  return to;
+  rows.with(after.name, after.gw, query.gateway, query.type, query.device, query.limit + 1);
+  return list(
+      rows, query.limit, [&](std::string& to) { return append_twin(to, rows); },
+      [](const Statement& row) { return cursor_of(row.integer(1), row.text(0)); });
 }
 
 Result<std::string> Queries::twin(std::string_view id, std::string_view gateway) {

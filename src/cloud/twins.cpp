@@ -134,27 +134,18 @@ Result<> SqlStore::answer_twin(const sync::Connected& from, std::int64_t gw, con
 // ---- over HTTP ----
 
 void TwinWrites::write(SqlStore::TwinWrite write, http::Responder responder) {
-  auto kept = std::make_shared<http::Responder>(std::move(responder));
-  const auto work = [write = std::move(write)](SqlStore& store) -> Result<Writer::Answer> {
-    auto put = store.write_twin(write);
-    if (put) return put;
-    const auto code = put.error().code;
-    const bool callers = code == Code::not_found || code == Code::exists || code == Code::full;
-    if (callers) return Writer::Answer(std::unexpected(put.error()));
-    return std::unexpected(put.error());
-  };
-  deps_.writer.ask(work, [deps = deps_, kept](Writer::Answer answer) {
-    if (!answer) {
-      const auto& error = answer.error();
-      return kept->respond(error.code == Code::full ? http::problem(422, error.text()) : http::problem(error));
-    }
-    deps.look(answer->gateway);
-    const bool taken = deps.worker.run([deps, kept, answer] {
-      auto item = deps.queries.twin(answer->id, answer->gateway);
-      kept->respond(item ? http::json(std::move(*item)) : http::problem(item.error()));
-    });
-    if (!taken) kept->respond(http::problem(503, "it is kept; too many queries wait to show it"));
-  });
+  desk_.ask(
+      {.put = [write = std::move(write)](SqlStore& store) { return store.write_twin(write); },
+       .show = [](Queries& queries, const SqlStore::Ordered& put) -> Result<http::Response> {
+         return http::json(TRY(queries.twin(put.id, put.gateway)));
+       },
+       .unseen =
+           [](const SqlStore::Ordered&) { return http::problem(503, "it is kept; too many queries wait to show it"); },
+       .refuse =
+           [](const Error& error) {
+             return error.code == Code::full ? http::problem(422, error.text()) : http::problem(error);
+           }},
+      std::move(responder));
 }
 
 void TwinWrites::patch(const http::Request& request, http::Responder responder) {

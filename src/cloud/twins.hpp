@@ -3,24 +3,13 @@
 // Answered when it is kept; the twin's `link` tells when the gateway has it. On the HTTP loop's thread.
 #pragma once
 
-#include <functional>
-
-#include "api/worker.hpp"
-#include "cloud/queries.hpp"
-#include "cloud/writer.hpp"
-#include "http/http.hpp"
+#include "cloud/desk.hpp"
 
 namespace skerry::cloud {
 
 class TwinWrites {
  public:
-  struct Deps {
-    Writer& writer;
-    Queries& queries;  // used on the worker's thread
-    api::Worker& worker;
-    std::function<void(std::string gateway)> look;  // something waits for it; any thread
-  };
-  explicit TwinWrites(Deps deps) : deps_(std::move(deps)) {}
+  explicit TwinWrites(const Desk& desk) : desk_(desk) {}
 
   void patch(const http::Request& request, http::Responder responder);
   void reverse(const http::Request& request, http::Responder responder);
@@ -28,7 +17,7 @@ class TwinWrites {
  private:
   void write(SqlStore::TwinWrite write, http::Responder responder);
 
-  Deps deps_;
+  const Desk& desk_;
 };
 
 }  // namespace skerry::cloud

@@ -24,7 +24,7 @@ namespace skerry::identity {
 // What was sent since the last time this was handed over.
 struct Traffic {
   std::uint32_t messages = 0;
-  double octaves = 0;                 // the sum of log2 of their sizes in bytes, 1 at least
+  double octaves = 0;                 // the sum of log2 of their sizes in bytes, by straight lines between powers of 2
   std::vector<std::uint32_t> topics;  // distinct, by topic_number(), topics_max at most
   std::vector<std::uint32_t> counts;  // how often each
   void add(std::uint32_t topic, std::size_t bytes);

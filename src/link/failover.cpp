@@ -31,7 +31,7 @@ Failover::Next Failover::next(Mono now) {
   return {order_[at_], now};
 }
 
-void Failover::tried(std::size_t) { trying_ = true; }
+void Failover::tried() { trying_ = true; }
 
 void Failover::up(std::size_t way, Mono now) {
   if (in_use_ == way) return;

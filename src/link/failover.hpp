@@ -44,7 +44,7 @@ class Failover {
   // been gone over to, or was looked at in vain.
   std::optional<std::size_t> look(Mono now);
 
-  void tried(std::size_t way);                           // next() was followed
+  void tried();                                          // next() was followed
   void up(std::size_t way, Mono now);                    // its canary came back
   void failed(std::size_t way, Mono now);                // it could not be reached, or was lost
   void hold(std::chrono::milliseconds pause, Mono now);  // the cloud wants to be left alone: no way is tried before

@@ -71,7 +71,7 @@ void Ways::turn() {
   if (!wire_) {
     const auto next = failover_.next(now());
     if (next.way) {
-      failover_.tried(*next.way);
+      failover_.tried();
       set(*next.way, WayState::trying);
       wire_ = begin(*next.way);
     } else if (next.at != Mono::max()) {

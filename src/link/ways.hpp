@@ -47,8 +47,7 @@ class Ways final : private Wire::Owner {
   void give_up(Trouble why, std::optional<std::chrono::milliseconds> pause);
 
   Wire* wire() { return wire_ && wire_->open() ? wire_.get() : nullptr; }  // in use, and open
-  bool connected() const { return wire_ != nullptr; }
-  const WayOptions& chosen() const;  // in use, or tried, or the best
+  const WayOptions& chosen() const;                                        // in use, or tried, or the best
   std::vector<WayStatus> status();
   const std::deque<Move>& moves() const { return moves_; }
 

@@ -167,7 +167,8 @@ bool State::has_room_for(const State& other) const {
 
 Result<> State::check_size(const State& delta, Side side) const {
   State all{.desired = desired, .reported = {}, .conflicts = {}};
-  for (const auto& [field, writes] : delta.desired) all.desired[field].edge = all.desired[field].cloud = writes.of(side);
+  for (const auto& [field, writes] : delta.desired)
+    all.desired[field].edge = all.desired[field].cloud = writes.of(side);
   if (all.desired.size() > fields_max)
     return fail(Code::full, "has " + std::to_string(fields_max) + " fields already, deleted ones counted", "desired");
   if (all.desired_bytes(side) > side_bytes_max)

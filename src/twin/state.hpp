@@ -77,7 +77,7 @@ struct State {
   // Whether what joining `other` gives is no more than a twin may be. Who reads records asks first, on both sides, so
   // that nobody's reports or records make a state that cannot be kept or read any more.
   bool has_room_for(const State& other) const;
-  bool note_conflicts();          // lists those that stand now; true when one is new
+  bool note_conflicts();  // lists those that stand now; true when one is new
   // What `side` writes now, as a state of its own to be joined. `rule_of` names a field's rule.
   // Code::full: it would become too many or too much.
   struct Writing {

@@ -205,7 +205,8 @@ TEST_F(CloudStore, alerts_commands_and_their_fates_analytics_and_the_rest) {
   expect_sound();
 }
 
-// A device, or a gateway that is hostile or wrong, may say ever more: what a twin may be is bounded on both sides alike.
+// A device, or a gateway that is hostile or wrong, may say ever more: what a twin may be is bounded on both sides
+// alike.
 TEST_F(CloudStore, a_twin_that_would_become_too_much_stops_nothing) {
   join("a");
   std::uint64_t offset = 0;
@@ -222,8 +223,7 @@ TEST_F(CloudStore, a_twin_that_would_become_too_much_stops_nothing) {
     ASSERT_EQ(send("a", Class::critical, records++, {said}).taken, 1U);
   };
   json much = json::object();
-  for (int i = 0; i < 400; ++i)
-    much["f" + std::to_string(i)] = {{"e", {{"at", 7}, {"v", std::string(1'000, 'x')}}}};
+  for (int i = 0; i < 400; ++i) much["f" + std::to_string(i)] = {{"e", {{"at", 7}, {"v", std::string(1'000, 'x')}}}};
   say({{"desired", much}});
   EXPECT_EQ(ask(queries_->aside({}))["items"].size(), 1U);
   EXPECT_EQ(ask(queries_->twin("pump", "a"))["desired"].size(), 0U);

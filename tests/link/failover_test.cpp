@@ -17,11 +17,11 @@ struct Ways {
       : world(seed), failover({std::move(ways)}, world.chance()) {}
   std::size_t next() { return *failover.next(now).way; }
   void up(std::size_t way) {
-    failover.tried(way);
+    failover.tried();
     failover.up(way, now);
   }
   void fails(std::size_t way) {
-    failover.tried(way);
+    failover.tried();
     failover.failed(way, now);
   }
   sim::World world;
@@ -130,7 +130,7 @@ TEST(Failover, with_a_way_that_works_it_is_never_without_one_for_long) {
       if (world.chance().one_in(20)) works[world.chance().below(many)] = world.chance().one_in(2);
       if (const auto used = failover.in_use(); used && !works[*used]) failover.failed(*used, now);
       if (const auto next = failover.next(now); next.way) {
-        failover.tried(*next.way);
+        failover.tried();
         works[*next.way] ? failover.up(*next.way, now) : failover.failed(*next.way, now);
       }
       if (const auto better = failover.look(now); better && works[*better]) failover.up(*better, now);
