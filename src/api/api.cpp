@@ -1,5 +1,6 @@
 // Routes: each reads its input, asks a room, writes the answer.
 #include "api/api.hpp"
+#include "api/aside.hpp"
 
 #include <algorithm>
 
@@ -78,7 +79,6 @@ class ApiImpl final : public Api {
 
  private:
   using Make = std::function<Result<Response>(const Request&)>;
-  using Work = std::function<Result<Response>()>;
 
   // An answer that is made at once.
   void answer(std::string_view pattern, Make make) {
@@ -88,16 +88,9 @@ class ApiImpl final : public Api {
     });
   }
   // One that reads its parameters at once and is made by the query thread.
-  void query(std::string_view pattern, std::function<Result<Work>(const Request&)> read) {
+  void query(std::string_view pattern, std::function<Result<Query>(const Request&)> read) {
     server_->route("GET", pattern, [this, read = std::move(read)](const Request& q, Responder r) {
-      auto work = read(q);
-      if (!work) return r.respond(http::problem(work.error()));
-      auto kept = std::make_shared<Responder>(std::move(r));
-      const bool taken = worker_.run([kept, make = std::move(*work)] {
-        auto made = make();
-        kept->respond(made ? std::move(*made) : http::problem(made.error()));
-      });
-      if (!taken) kept->respond(http::problem(503, "too many queries wait"));
+      answer_query(worker_, read(q), std::move(r));
     });
   }
 
@@ -115,11 +108,11 @@ class ApiImpl final : public Api {
     }
     return {};
   }
-  Result<Work> devices(const Request& q);
-  Result<Work> device(const Request& q);
-  Result<Work> readings(const Request& q);
+  Result<Query> devices(const Request& q);
+  Result<Query> device(const Request& q);
+  Result<Query> readings(const Request& q);
   void forget(const Request& q, Responder r);
-  Result<Work> series(const Request& q);
+  Result<Query> series(const Request& q);
   Result<Response> pipelines(const Request& q);
 
   Deps deps_;
@@ -179,7 +172,7 @@ void ApiImpl::list_routes() {
 
 void ApiImpl::act_routes() {
   const auto list = [this](auto ask, bool has_state) {
-    return [this, ask, has_state](const Request& q) -> Result<Work> {
+    return [this, ask, has_state](const Request& q) -> Result<Query> {
       if (has_state)
         TRY(check_names(q, {"device", "type", "state", "limit", "cursor"}));
       else
@@ -194,7 +187,7 @@ void ApiImpl::act_routes() {
     };
   };
   const auto one = [this](auto ask) {
-    return [this, ask](const Request& q) -> Result<Work> {
+    return [this, ask](const Request& q) -> Result<Query> {
       TRY(check_names(q, {}));
       return [this, ask, id = std::string(q.segment("id"))]() -> Result<Response> {
         return http::json(TRY((deps_.act.*ask)(id)));
@@ -255,7 +248,7 @@ void ApiImpl::house_routes() {
       plainly);
 }
 
-Result<ApiImpl::Work> ApiImpl::devices(const Request& q) {
+Result<Query> ApiImpl::devices(const Request& q) {
   TRY(check_names(q, {"limit", "cursor"}));
   const auto limit = TRY(limit_of(q, history::page_items_default, devices_page_max));
   return [this, limit, cursor = TRY(text_of(q, "cursor"))]() -> Result<Response> {
@@ -271,7 +264,7 @@ Result<ApiImpl::Work> ApiImpl::devices(const Request& q) {
   };
 }
 
-Result<ApiImpl::Work> ApiImpl::device(const Request& q) {
+Result<Query> ApiImpl::device(const Request& q) {
   TRY(check_names(q, {}));
   return [this, id = std::string(q.segment("id"))]() -> Result<Response> {
     TRY(catch_up());
@@ -294,7 +287,7 @@ void ApiImpl::forget(const Request& q, Responder r) {
   if (!taken) kept->respond(http::problem(503, "too many queries wait"));
 }
 
-Result<ApiImpl::Work> ApiImpl::readings(const Request& q) {
+Result<Query> ApiImpl::readings(const Request& q) {
   TRY(check_names(q, {"device", "from", "to", "order", "limit", "cursor"}));
   const auto limit = TRY(limit_of(q, history::page_items_default, history::page_items_max));
   return [this, limit, device = TRY(device_of(q)), from = TRY(time_of(q, "from")), to = TRY(time_of(q, "to")),
@@ -311,7 +304,7 @@ Result<ApiImpl::Work> ApiImpl::readings(const Request& q) {
   };
 }
 
-Result<ApiImpl::Work> ApiImpl::series(const Request& q) {
+Result<Query> ApiImpl::series(const Request& q) {
   TRY(check_names(q, {"device", "field", "from", "to", "points"}));
   const auto points = TRY(limit_of(q, series_points_default, history::series_points_max, "points"));
   const auto from = TRY(time_of(q, "from"));

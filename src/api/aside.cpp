@@ -1,4 +1,4 @@
-// A request kept beyond its handler's call.
+// Requests and promises of answers, kept beyond their handler's call.
 #include "api/aside.hpp"
 
 #include <memory>
@@ -53,6 +53,16 @@ void answer_aside(Worker& worker, const http::Request& request, http::Responder 
   auto busy = http::problem(503, "too many such requests wait");
   busy.headers.push_back({"Retry-After", "1"});
   kept->responder.respond(std::move(busy));
+}
+
+void answer_query(Worker& worker, Result<Query> query, http::Responder responder) {
+  if (!query) return responder.respond(http::problem(query.error()));
+  const auto kept = std::make_shared<http::Responder>(std::move(responder));
+  const bool taken = worker.run([kept, make = std::move(*query)] {
+    auto made = make();
+    kept->respond(made ? std::move(*made) : http::problem(made.error()));
+  });
+  if (!taken) kept->respond(http::problem(503, "too many queries wait"));
 }
 
 }  // namespace skerry::api

@@ -3,6 +3,7 @@
 
 #include <simdjson.h>
 
+#include "api/aside.hpp"
 #include "api/params.hpp"
 #include "api/print.hpp"
 
@@ -27,12 +28,10 @@ class TwinRoutes : public std::enable_shared_from_this<TwinRoutes> {
 
   void add_to(http::Server& server) {
     server.route("GET", "/api/v1/twins", [self = shared_from_this()](const Request& q, Responder r) {
-      auto asked = self->list(q);
-      self->ask(std::move(asked), std::move(r));
+      answer_query(self->worker_, self->list(q), std::move(r));
     });
     server.route("GET", "/api/v1/twins/{id}", [self = shared_from_this()](const Request& q, Responder r) {
-      auto asked = self->one(q);
-      self->ask(std::move(asked), std::move(r));
+      answer_query(self->worker_, self->one(q), std::move(r));
     });
     server.route("PATCH", "/api/v1/twins/{id}",
                  [self = shared_from_this()](const Request& q, Responder r) { self->patch(q, std::move(r)); });
@@ -41,19 +40,7 @@ class TwinRoutes : public std::enable_shared_from_this<TwinRoutes> {
   }
 
  private:
-  using Work = std::function<Result<http::Response>()>;
-
-  void ask(Result<Work> work, Responder responder) {
-    if (!work) return responder.respond(http::problem(work.error()));
-    auto kept = std::make_shared<Responder>(std::move(responder));
-    const bool taken = worker_.run([kept, make = std::move(*work)] {
-      auto made = make();
-      kept->respond(made ? std::move(*made) : http::problem(made.error()));
-    });
-    if (!taken) kept->respond(http::problem(503, "too many queries wait"));
-  }
-
-  Result<Work> list(const Request& q) {
+  Result<Query> list(const Request& q) {
     TRY(check_names(q, {"device", "limit", "cursor", "conflicts"}));
     const auto conflicts = TRY(text_of(q, "conflicts"));
     if (!conflicts.empty() && conflicts != "open") return fail(Code::invalid, "must be open", "conflicts");
@@ -70,7 +57,7 @@ class TwinRoutes : public std::enable_shared_from_this<TwinRoutes> {
     };
   }
 
-  Result<Work> one(const Request& q) {
+  Result<Query> one(const Request& q) {
     TRY(check_names(q, {}));
     return [this, id = std::string(q.segment("id"))]() -> Result<http::Response> {
       return http::json(TRY(deps_.twins->twin(id)));

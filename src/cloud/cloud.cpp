@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "api/aside.hpp"
 #include "api/params.hpp"
 #include "api/worker.hpp"
 #include "base/logger.hpp"
@@ -95,13 +96,12 @@ class CloudImpl final : public Cloud {
   const std::map<std::string, std::uint16_t>& ports() const override { return ports_; }
 
  private:
-  using Work = std::function<Result<Response>()>;
   void end();
   void routes();
   void health_routes();
   void twin_routes();
   void list(std::string_view pattern, Result<std::string> (Queries::*ask)(const ListQuery&), bool timed);
-  void query(std::string_view pattern, std::function<Result<Work>(const Request&)> read);
+  void query(std::string_view pattern, std::function<Result<api::Query>(const Request&)> read);
   void check();
   void look();
 
@@ -234,21 +234,14 @@ void CloudImpl::look() {
   look_timer_ = http_loop_->after(look_every, [this] { look(); });
 }
 
-void CloudImpl::query(std::string_view pattern, std::function<Result<Work>(const Request&)> read) {
+void CloudImpl::query(std::string_view pattern, std::function<Result<api::Query>(const Request&)> read) {
   http_->route("GET", pattern, [this, read = std::move(read)](const Request& q, Responder r) {
-    auto work = read(q);
-    if (!work) return r.respond(http::problem(work.error()));
-    auto kept = std::make_shared<Responder>(std::move(r));
-    const bool taken = worker_->run([kept, make = std::move(*work)] {
-      auto made = make();
-      kept->respond(made ? std::move(*made) : http::problem(made.error()));
-    });
-    if (!taken) kept->respond(http::problem(503, "too many queries wait"));
+    api::answer_query(*worker_, read(q), std::move(r));
   });
 }
 
 void CloudImpl::list(std::string_view pattern, Result<std::string> (Queries::*ask)(const ListQuery&), bool timed) {
-  query(pattern, [this, ask, timed](const Request& q) -> Result<Work> {
+  query(pattern, [this, ask, timed](const Request& q) -> Result<api::Query> {
     if (timed) {
       TRY(api::check_names(q, {"gateway", "device", "from", "to", "order", "limit", "cursor"}));
     } else {
@@ -285,7 +278,7 @@ void CloudImpl::health_routes() {
 }
 
 void CloudImpl::twin_routes() {
-  query("/api/v1/twins", [this](const Request& q) -> Result<Work> {
+  query("/api/v1/twins", [this](const Request& q) -> Result<api::Query> {
     TRY(api::check_names(q, {"gateway", "device", "conflicts", "limit", "cursor"}));
     const ListQuery query{.gateway = TRY(api::text_of(q, "gateway")),
                           .device = TRY(api::device_of(q)),
@@ -295,7 +288,7 @@ void CloudImpl::twin_routes() {
     if (!query.type.empty() && query.type != "open") return fail(Code::invalid, "must be open", "conflicts");
     return [this, query]() -> Result<Response> { return http::json(TRY(queries_->twins(query))); };
   });
-  query("/api/v1/twins/{id}", [this](const Request& q) -> Result<Work> {
+  query("/api/v1/twins/{id}", [this](const Request& q) -> Result<api::Query> {
     TRY(api::check_names(q, {"gateway"}));
     return [this, id = std::string(q.segment("id")), gateway = TRY(api::text_of(q, "gateway"))]() -> Result<Response> {
       return http::json(TRY(queries_->twin(id, gateway)));
@@ -318,7 +311,7 @@ void CloudImpl::routes() {
   list("/api/v1/gaps", &Queries::gaps, false);
   list("/api/v1/aside", &Queries::aside, false);
   const auto one = [this](std::string_view pattern, Result<std::string> (Queries::*ask)(std::string_view)) {
-    query(pattern, [this, ask](const Request& q) -> Result<Work> {
+    query(pattern, [this, ask](const Request& q) -> Result<api::Query> {
       TRY(api::check_names(q, {}));
       return [this, ask, id = std::string(q.segment("id"))]() -> Result<Response> {
         return http::json(TRY((queries_.get()->*ask)(id)));
@@ -327,20 +320,20 @@ void CloudImpl::routes() {
   };
   one("/api/v1/alerts/{id}", &Queries::alert);
   one("/api/v1/commands/{id}", &Queries::command);
-  query("/api/v1/devices/{id}", [this](const Request& q) -> Result<Work> {
+  query("/api/v1/devices/{id}", [this](const Request& q) -> Result<api::Query> {
     TRY(api::check_names(q, {"gateway"}));
     return [this, id = std::string(q.segment("id")), gateway = TRY(api::text_of(q, "gateway"))]() -> Result<Response> {
       return http::json(TRY(queries_->device(id, gateway)));
     };
   });
   const auto plain = [this](std::string_view pattern, Result<std::string> (Queries::*ask)()) {
-    query(pattern, [this, ask](const Request& q) -> Result<Work> {
+    query(pattern, [this, ask](const Request& q) -> Result<api::Query> {
       TRY(api::check_names(q, {}));
       return [this, ask]() -> Result<Response> { return http::json(TRY((queries_.get()->*ask)())); };
     });
   };
   twin_routes();
-  query("/api/v1/verify", [this](const Request& q) -> Result<Work> {
+  query("/api/v1/verify", [this](const Request& q) -> Result<api::Query> {
     TRY(api::check_names(q, {}));
     return [this]() -> Result<Response> {
       return http::json(nlohmann::json{{"problems", TRY(queries_->check())}}.dump());
